@@ -1,0 +1,1 @@
+"""What is the smallest valid fragment that sets a given pod field?"""

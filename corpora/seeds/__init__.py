@@ -1,0 +1,1 @@
+"""Which pods does everything start from: the shipped ones, and those of a user's manifests?"""

@@ -1,0 +1,1 @@
+"""The API server's rules, the cases sent to a webhook, and the checks that judge its answers."""

@@ -1,0 +1,1 @@
+"""What kube-apiserver does before, around and after calling a webhook, as pure functions."""

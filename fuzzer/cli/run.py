@@ -1,0 +1,219 @@
+"""`webhook-fuzz run`."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from webhook_fuzz.corpora.errors import InputError
+from webhook_fuzz.corpora.seeds.manifests import load_pod_manifests
+from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
+from webhook_fuzz.corpora.triggers.loading import load_shipped_triggers, load_trigger_file
+from webhook_fuzz.corpora.triggers.selecting import select_triggers
+from webhook_fuzz.corpora.versions import parse_minor
+from webhook_fuzz.fuzzer.cli.exits import Exit
+from webhook_fuzz.fuzzer.cli.outputs import (
+    FORMAT_NAMES,
+    prepare_folder,
+    show_summary,
+    write_outputs,
+)
+from webhook_fuzz.fuzzer.cli.sweeps import sweep_webhooks
+from webhook_fuzz.fuzzer.findings import Severity
+from webhook_fuzz.fuzzer.plans import build_plan
+from webhook_fuzz.fuzzer.transports.direct import DirectOptions
+from webhook_fuzz.reports.results import RunResult
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command("run")
+@click.option(
+    "--url",
+    "urls",
+    multiple=True,
+    required=True,
+    metavar="URL",
+    help="Where the webhook is called (https). Repeat for several webhooks.",
+)
+@click.option(
+    "--name",
+    metavar="CONFIG/NAME",
+    help="What to call it in the report; its server name or URL otherwise.",
+)
+@click.option(
+    "--ca",
+    type=_FILE,
+    metavar="FILE",
+    help="CA certificates to verify it with (PEM); the system's otherwise.",
+)
+@click.option("--insecure-skip-verify", is_flag=True, help="Do not verify its certificate.")
+@click.option(
+    "--client-cert",
+    type=_FILE,
+    metavar="FILE",
+    help="Client certificate (PEM), if it asks for one.",
+)
+@click.option(
+    "--client-key", type=_FILE, metavar="FILE", help="Key of the client certificate (PEM)."
+)
+@click.option(
+    "--server-name",
+    metavar="NAME",
+    help="The service it believes to be, such as injector.vault.svc: SNI, Host and verified name.",
+)
+@click.option(
+    "--target",
+    metavar="MINOR",
+    help="Judge for this Kubernetes version.  [default: the newest known]",
+)
+@click.option(
+    "--trigger",
+    "triggers",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="What makes it act: a shipped trigger, a product (vault, istio), a YAML file, or none. "
+    "Repeatable.  [default: all shipped triggers]",
+)
+@click.option(
+    "--pods",
+    type=_FILE,
+    metavar="DIR",
+    help="Your own manifests as seed pods, instead of the shipped ones.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Makes the uids of the reviews."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1, max=30),
+    default=10.0,
+    show_default=True,
+    help="Its timeoutSeconds.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="Calls under way at once.",
+)
+@click.option(
+    "--output",
+    type=_FILE,
+    default=Path("webhook-fuzz-out"),
+    show_default=True,
+    metavar="DIR",
+    help="Where the results go.",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMAT_NAMES),
+    help="More formats beside run.json and report.html. Repeatable.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([*map(str, Severity), "never"]),
+    default="error",
+    show_default=True,
+    help="Exit 1 from this severity on.",
+)
+@click.option(
+    "--require-exercised", is_flag=True, help="Exit 3 if a webhook never patched anything."
+)
+def command(  # noqa: PLR0913 - one argument an option is how click passes them
+    *,
+    urls: tuple[str, ...],
+    name: str | None,
+    ca: Path | None,
+    insecure_skip_verify: bool,
+    client_cert: Path | None,
+    client_key: Path | None,
+    server_name: str | None,
+    target: str | None,
+    triggers: tuple[str, ...],
+    pods: Path | None,
+    seed: int,
+    timeout: float,
+    concurrency: int,
+    output: Path,
+    formats: tuple[str, ...],
+    fail_on: str,
+    require_exercised: bool,
+) -> int:
+    """Sweep webhooks at URLs and report which pod fields they lose, move or stumble over.
+
+    Pods carrying every field Kubernetes gained since 1.20, in every position, are sent as the API
+    server would send them (dryRun is set); each answer is judged as it would apply it. Nothing is
+    sent anywhere else, and no cluster is needed.
+    """
+    configuration, _, webhook = (name or "").rpartition("/")
+    targets = [
+        DirectOptions(
+            url=url,
+            configuration=configuration or "direct",
+            name=webhook if len(urls) == 1 else "",
+            ca_file=ca,
+            insecure_skip_verify=insecure_skip_verify,
+            client_cert=client_cert,
+            client_key=client_key,
+            server_name=server_name,
+            timeout_seconds=timeout,
+            concurrency=concurrency,
+        )
+        for url in urls
+    ]
+    if name and len(urls) > 1:
+        raise InputError("--name goes with one --url", hint="Leave it out for several webhooks.")
+    plan = build_plan(
+        parse_minor(target) if target else None,
+        triggers=_choose_triggers(triggers),
+        pods=load_pod_manifests(pods) if pods else (),
+        random_seed=seed,
+    )
+    prepare_folder(output)
+    run = asyncio.run(sweep_webhooks(plan, targets))
+    show_summary(run, write_outputs(run, output, formats))
+    return exit_code(run, fail_on=fail_on, require_exercised=require_exercised)
+
+
+def exit_code(run: RunResult, *, fail_on: str, require_exercised: bool) -> Exit:
+    """What the run comes to: findings first, then what could not be done."""
+    verdicts = {webhook["verdict"] for webhook in run["webhooks"]}
+    bad = fail_on != "never" and any(
+        Severity(finding["severity"]).at_least(Severity(fail_on))
+        for finding in run["findings"]
+        if finding["code"] != _UNREACHABLE
+    )
+    if bad:
+        return Exit.FINDINGS
+    if not run["complete"] or "unreachable" in verdicts:
+        return Exit.INCOMPLETE
+    if require_exercised and "not-exercised" in verdicts:
+        return Exit.INCOMPLETE
+    return Exit.CLEAN
+
+
+_UNREACHABLE = "WF001"
+"""Says that a run is incomplete, not that a webhook is bad."""
+
+
+def _choose_triggers(wanted: Sequence[str]) -> tuple[Trigger, ...]:
+    """Shipped triggers by name or product, and files; every shipped one without a wish."""
+    shipped = load_shipped_triggers()
+    if not wanted:
+        return shipped
+    chosen: dict[str, Trigger] = {}
+    for text in wanted:
+        found = (
+            load_trigger_file(Path(text)) if _is_file(text) else select_triggers([text], shipped)
+        )
+        chosen |= {trigger.name: trigger for trigger in found}
+    return tuple(trigger for trigger in chosen.values() if trigger != NO_TRIGGER)
+
+
+def _is_file(text: str) -> bool:
+    return "/" in text or text.endswith((".yaml", ".yml", ".json")) or Path(text).is_file()

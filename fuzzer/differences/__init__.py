@@ -1,0 +1,1 @@
+"""What is different between two pods, told by keyed path?"""

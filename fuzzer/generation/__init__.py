@@ -1,0 +1,1 @@
+"""Which pods are sent to a webhook?"""

@@ -1,0 +1,1 @@
+"""The recording TLS proxy between API server and webhook: knows HTTP and TLS, judges nothing."""

@@ -1,0 +1,1 @@
+"""One self-contained page: what broke, where, and how to see it again."""

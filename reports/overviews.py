@@ -1,0 +1,156 @@
+"""What does a run say, whatever the format?
+
+The words and the order every report shares: worst webhook first, worst finding first, one headline,
+and what to do next.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from webhook_fuzz.reports.results import (
+    Coverage,
+    FindingResult,
+    RunResult,
+    Severity,
+    Verdict,
+    WebhookResult,
+)
+from webhook_fuzz.reports.texts import counted, minor_order
+
+VERDICTS: Mapping[Verdict, str] = {
+    "incompatible": "Incompatible",
+    "at-risk": "At risk",
+    "unreachable": "Unreachable",
+    "not-exercised": "Not exercised",
+    "compatible": "Compatible",
+}
+SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
+_VERDICT_ORDER = tuple(VERDICTS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextStep:
+    """Something to do: about which webhook, what, and the command that helps, if any."""
+
+    webhook: str
+    text: str
+    command: str | None = None
+
+
+def order_webhooks(run: RunResult) -> tuple[WebhookResult, ...]:
+    """The webhooks, worst verdict first, in the order of the chain within a verdict."""
+    return tuple(
+        sorted(run["webhooks"], key=lambda webhook: _VERDICT_ORDER.index(webhook["verdict"]))
+    )
+
+
+def label_webhook(run: RunResult, webhook: WebhookResult) -> str:
+    """The webhook's name; with its configuration where two webhooks share a name."""
+    names = Counter(other["name"] for other in run["webhooks"])
+    return full_name(webhook) if names[webhook["name"]] > 1 else webhook["name"]
+
+
+def full_name(webhook: WebhookResult) -> str:
+    """`configuration/name`, or the name alone where no configuration is known."""
+    return "/".join(part for part in (webhook["configuration"], webhook["name"]) if part)
+
+
+def _refers_to(reference: str, webhook: WebhookResult) -> bool:
+    return reference in {webhook["name"], full_name(webhook)}
+
+
+def order_findings(findings: Sequence[FindingResult]) -> tuple[FindingResult, ...]:
+    """Findings, worst severity first, then by code, minor and path."""
+    return tuple(sorted(findings, key=_finding_order))
+
+
+def _finding_order(finding: FindingResult) -> tuple[int, str, tuple[int, int, int, str], str, str]:
+    return (
+        SEVERITIES.index(finding["severity"]),
+        finding["code"],
+        minor_order(finding["since"]),
+        finding["path"] or "",
+        finding["id"],
+    )
+
+
+def findings_about(run: RunResult, webhook: WebhookResult) -> tuple[FindingResult, ...]:
+    """What was found about one webhook, in order."""
+    return order_findings([f for f in run["findings"] if _refers_to(f["webhook"], webhook)])
+
+
+def other_findings(run: RunResult) -> tuple[FindingResult, ...]:
+    """Findings about no webhook of the run: about a chain, or a configuration as a whole."""
+    return order_findings(
+        [
+            finding
+            for finding in run["findings"]
+            if not any(_refers_to(finding["webhook"], webhook) for webhook in run["webhooks"])
+        ]
+    )
+
+
+def coverage_of(run: RunResult, webhook: WebhookResult) -> Coverage | None:
+    """What was tried on one webhook, None when the run does not say."""
+    return next((c for c in run["coverage"] if _refers_to(c["webhook"], webhook)), None)
+
+
+def count_verdicts(run: RunResult) -> Mapping[Verdict, int]:
+    """How many webhooks have each verdict, worst first, absent ones left out."""
+    counts = Counter(webhook["verdict"] for webhook in run["webhooks"])
+    return {verdict: counts[verdict] for verdict in _VERDICT_ORDER if counts[verdict]}
+
+
+def headline(run: RunResult) -> str:
+    """The run in one sentence. It never calls a run good that left something untried."""
+    version = f"Kubernetes {run['target']['kubernetes']}"
+    total, counts = len(run["webhooks"]), count_verdicts(run)
+    if not total:
+        return f"No webhook was tried against {version}"
+    broken = counts.get("incompatible", 0)
+    if broken:
+        return f"{broken} of {counted(total, 'webhook')} would break pods on {version}"
+    if counts.get("compatible", 0) == total:
+        subject = "The webhook keeps" if total == 1 else f"All {total} webhooks keep"
+        return f"{subject} every field of {version} that was tried"
+    return f"No webhook was seen to break pods on {version}"
+
+
+def caveats(run: RunResult) -> tuple[str, ...]:
+    """What the headline must not be read without."""
+    return tuple(_caveats(run))
+
+
+def _caveats(run: RunResult) -> Iterator[str]:
+    if not run["complete"]:
+        yield "The run did not finish: what is missing here was not tried"
+    counts = count_verdicts(run)
+    if counts.get("at-risk"):
+        yield f"{counts['at-risk']} will break with a later release"
+    if counts.get("unreachable"):
+        yield f"{counts['unreachable']} could not be called"
+    if counts.get("not-exercised"):
+        yield f"{counts['not-exercised']} never changed a pod: nothing is known about it"
+
+
+def next_steps(run: RunResult) -> tuple[NextStep, ...]:
+    """What to do about each webhook that is not compatible, worst first."""
+    return tuple(step for webhook in order_webhooks(run) for step in _steps_for(run, webhook))
+
+
+def _steps_for(run: RunResult, webhook: WebhookResult) -> Iterator[NextStep]:
+    name = label_webhook(run, webhook)
+    findings = findings_about(run, webhook)
+    if webhook["verdict"] == "not-exercised":
+        tried = coverage_of(run, webhook)
+        count = len(tried["triggers"]) if tried else 0
+        yield NextStep(
+            webhook=name,
+            text=f"None of the {counted(count, 'trigger')} tried made it act. Find the label, "
+            "annotation, service account or namespace that does, and run again with it.",
+        )
+    remedies = dict.fromkeys(finding["remedy"] for finding in findings if finding["remedy"])
+    codes = {finding["remedy"]: finding["code"] for finding in reversed(findings)}
+    for remedy in list(remedies)[:2]:
+        yield NextStep(webhook=name, text=remedy, command=f"webhook-fuzz explain {codes[remedy]}")

@@ -1,0 +1,1 @@
+"""Real mutating webhooks, built from published Go modules, to test against."""
