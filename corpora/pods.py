@@ -112,7 +112,7 @@ def parse_path(path: str) -> tuple[Step, ...]:
                 hint="Write it like spec.initContainers[name=logs].restartPolicy.",
             )
         kind = found.lastgroup or "member"
-        steps.append(Step(kind, _unescape(found[kind])))
+        steps.append(Step(kind, found[kind] if kind == "member" else _unescape(found[kind])))
         position = found.end()
     return tuple(steps)
 

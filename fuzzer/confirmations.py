@@ -68,8 +68,8 @@ def unconfirmed(tally: Tally) -> list[tuple[Found, Placement]]:
 
 def placement_of(found: Found, tally: Tally) -> Placement | None:
     """The probe that brought the field a finding is about: itself, or the value it is part of."""
-    field = found.finding.field
-    while field:
+    own = field = found.finding.field
+    while field and (field == own or field not in _EVERYTHING):
         if field in tally.placements:
             return tally.placements[field]
         below = [path for path in tally.placements if path.startswith((f"{field}.", f"{field}["))]
@@ -77,3 +77,7 @@ def placement_of(found: Found, tally: Tally) -> Placement | None:
             return tally.placements[below[0]]
         field = field.rpartition(".")[0].removesuffix("[]").removesuffix("{}")
     return None
+
+
+# Any probe is below these: none is about a field because it is.
+_EVERYTHING = {"metadata", "spec", "spec.containers", "spec.initContainers", "spec.volumes"}

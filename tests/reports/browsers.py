@@ -61,7 +61,8 @@ class Page:
             if message.get("id") == self._last:
                 if "error" in message:
                     raise RuntimeError(f"{method}: {message['error']}")
-                return message["result"]
+                result: dict[str, Any] = message["result"]
+                return result
 
     async def wait_for(self, event: str) -> None:
         """Waits for an event."""

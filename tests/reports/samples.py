@@ -139,8 +139,8 @@ def lost(code: str, webhook: str, path: str, value: JsonValue = "Always") -> Fin
         evidence=evidence(f"{where} was sent and is gone after the webhook's patch.", value),
     )
     made["evidence"]["paths"] = [where]
-    made.update(id=f"{code}-{webhook}-{path}", path=where, field=path)
-    made.update(since=FIELDS[path]["since"], gate=FIELDS[path]["gate"])
+    made.update({"id": f"{code}-{webhook}-{path}", "path": where, "field": path})
+    made.update({"since": FIELDS[path]["since"], "gate": FIELDS[path]["gate"]})
     made["reproducer"] = Reproducer(
         pod=pod_with(path, value),
         patch=[
@@ -227,18 +227,26 @@ def _lossy() -> tuple[WebhookResult, list[FindingResult]]:
         "fields; native sidecars hang in Init.",
     )
     result.update(
-        lost_fields=gone,
-        kept_fields=[path for path in FIELDS if path not in gone],
-        fields=FIELDS,
-        mechanism=ROUND_TRIP,
-        oldest_lost="1.28",
-        newest_kept="1.27",
-        future_fields="lost",
+        {
+            "lost_fields": gone,
+            "kept_fields": [path for path in FIELDS if path not in gone],
+            "fields": FIELDS,
+            "mechanism": ROUND_TRIP,
+            "oldest_lost": "1.28",
+            "newest_kept": "1.27",
+            "future_fields": "lost",
+        }
     )
     findings = [lost("WF102", name, path, _value(path)) for path in gone if path != SIDECAR]
     for made in findings:
         if made["field"] == IMAGE:
-            made.update(code="WF103", name=NAMES["WF103"], title="The image volume lost its source")
+            made.update(
+                {
+                    "code": "WF103",
+                    "name": NAMES["WF103"],
+                    "title": "The image volume lost its source",
+                }
+            )
             made["evidence"]["after"] = {"emptyDir": {}}
             made["evidence"]["after_present"] = True
     sidecar = lost("WF101", name, SIDECAR)
@@ -251,7 +259,7 @@ def _lossy() -> tuple[WebhookResult, list[FindingResult]]:
         title="The whole list of init containers is replaced",
         evidence=evidence("One operation replaces /spec/initContainers with a rebuilt list."),
     )
-    replaced.update(path="spec.initContainers", since=None)
+    replaced.update({"path": "spec.initContainers", "since": None})
     replaced["reproducer"] = Reproducer(
         pod=pod_with(SIDECAR, "Always"),
         patch=[{"op": "add", "path": "/spec/initContainers", "value": [{"name": "initContainer"}]}],
@@ -296,12 +304,14 @@ def _mover() -> tuple[WebhookResult, list[FindingResult]]:
         "neighbours: the app loses its restart rules to the injected proxy.",
     )
     result.update(
-        moved_fields=moved,
-        kept_fields=[path for path in FIELDS if path not in moved],
-        fields=FIELDS,
-        mechanism="Compares typed pods index by index, then prepends",
-        oldest_lost="1.33",
-        future_fields="lost",
+        {
+            "moved_fields": moved,
+            "kept_fields": [path for path in FIELDS if path not in moved],
+            "fields": FIELDS,
+            "mechanism": "Compares typed pods index by index, then prepends",
+            "oldest_lost": "1.33",
+            "future_fields": "lost",
+        }
     )
     made = lost("WF104", name, RULES, _value(RULES))
     made["title"] = "Restart rules move to another container"
@@ -328,7 +338,14 @@ def bad_run() -> RunResult:
         "at-risk",
         "It keeps every field of Kubernetes 1.37 but drops what it does not know.",
     )
-    at_risk.update(kept_fields=list(FIELDS), fields=FIELDS, breaks_in="1.38", future_fields="lost")
+    at_risk.update(
+        {
+            "kept_fields": list(FIELDS),
+            "fields": FIELDS,
+            "breaks_in": "1.38",
+            "future_fields": "lost",
+        }
+    )
     future = finding(
         "WF108",
         at_risk["name"],
@@ -337,19 +354,27 @@ def bad_run() -> RunResult:
         evidence=evidence("spec.webhookFuzzProbe was sent and is gone.", "canary-1"),
     )
     fine = webhook("defaults.policy.example.com", "compatible", "It kept every field sent.")
-    fine.update(kept_fields=list(FIELDS), fields=FIELDS)
+    fine.update({"kept_fields": list(FIELDS), "fields": FIELDS})
     idle = webhook(
         "vault-agent.injector.example.com",
         "not-exercised",
         "It answered every pod without a patch: nothing is known about what it loses.",
     )
-    idle.update(newest_kept=None, future_fields="not-tried", mechanism="")
+    idle.update({"newest_kept": None, "future_fields": "not-tried", "mechanism": ""})
     dead = webhook(
         "legacy.audit.example.com",
         "unreachable",
         "It could not be called: the certificate does not cover legacy.webhooks.svc.",
     )
-    dead.update(calls=3, newest_kept=None, rtt_ms=None, future_fields="not-tried", mechanism="")
+    dead.update(
+        {
+            "calls": 3,
+            "newest_kept": None,
+            "rtt_ms": None,
+            "future_fields": "not-tried",
+            "mechanism": "",
+        }
+    )
     refused = finding(
         "WF001",
         dead["name"],
@@ -381,7 +406,7 @@ def bad_run() -> RunResult:
 def good_run() -> RunResult:
     """One webhook, nothing wrong."""
     fine = webhook("defaults.policy.example.com", "compatible", "It kept every field sent.")
-    fine.update(kept_fields=list(FIELDS), fields=FIELDS)
+    fine.update({"kept_fields": list(FIELDS), "fields": FIELDS})
     run = run_of(fine)
     run["coverage"] = [coverage(fine["name"], trigger("none", "acts"))]
     return run
@@ -392,7 +417,9 @@ def crowded_run() -> RunResult:
     run = bad_run()
     for number in range(6):
         extra = webhook("mpod.kb.io", "compatible", "It kept every field sent.")
-        extra.update(configuration=f"operator-{number}", kept_fields=list(FIELDS), fields=FIELDS)
+        extra.update(
+            {"configuration": f"operator-{number}", "kept_fields": list(FIELDS), "fields": FIELDS}
+        )
         run["webhooks"].append(extra)
     run["webhooks"][-1]["name"] = f"{'w' * 63}.{'x' * 63}.{'y' * 63}.{'z' * 61}"
     return run
@@ -408,21 +435,29 @@ def hostile_run() -> RunResult:
     """Every string a webhook or a pod can choose is an attack."""
     hostile = webhook(HOSTILE, "incompatible", HOSTILE)
     hostile.update(
-        configuration=HOSTILE,
-        url=f"javascript:{HOSTILE}",
-        mechanism=HOSTILE,
-        lost_fields=[HOSTILE],
-        moved_fields=[HOSTILE],
-        fields={HOSTILE: LostField(path=HOSTILE, since=HOSTILE, gate=HOSTILE, stage=HOSTILE)},
-        oldest_lost=HOSTILE,
-        newest_kept=HOSTILE,
-        breaks_in=HOSTILE,
+        {
+            "configuration": HOSTILE,
+            "url": f"javascript:{HOSTILE}",
+            "mechanism": HOSTILE,
+            "lost_fields": [HOSTILE],
+            "moved_fields": [HOSTILE],
+            "fields": {
+                HOSTILE: LostField(path=HOSTILE, since=HOSTILE, gate=HOSTILE, stage=HOSTILE)
+            },
+            "oldest_lost": HOSTILE,
+            "newest_kept": HOSTILE,
+            "breaks_in": HOSTILE,
+        }
     )
     made = lost("WF101", HOSTILE, SIDECAR, HOSTILE)
-    made.update(title=HOSTILE, path=HOSTILE, since=HOSTILE, gate=HOSTILE, mechanism=HOSTILE)
-    made.update(remedy=HOSTILE, field=HOSTILE, name=HOSTILE, code=HOSTILE, id=HOSTILE)
+    made.update(
+        {"title": HOSTILE, "path": HOSTILE, "since": HOSTILE, "gate": HOSTILE, "mechanism": HOSTILE}
+    )
+    made.update(
+        {"remedy": HOSTILE, "field": HOSTILE, "name": HOSTILE, "code": HOSTILE, "id": HOSTILE}
+    )
     made["evidence"] = evidence(HOSTILE, {HOSTILE: [HOSTILE]}, HOSTILE)
-    made["evidence"].update(moved_to=HOSTILE, rfc6902=HOSTILE, paths=[HOSTILE])
+    made["evidence"].update({"moved_to": HOSTILE, "rfc6902": HOSTILE, "paths": [HOSTILE]})
     made["reproducer"] = Reproducer(
         pod={HOSTILE: HOSTILE, "big": 2**70},
         patch=[{"op": HOSTILE, "path": f"/{HOSTILE}", "value": HOSTILE}, {}],
@@ -431,7 +466,7 @@ def hostile_run() -> RunResult:
         confirmed="alone",
     )
     run = run_of(hostile)
-    run.update(complete=False, started=HOSTILE)
+    run.update({"complete": False, "started": HOSTILE})
     run["target"] = {"kubernetes": HOSTILE, "newest_known": HOSTILE}
     run["tool"] = {"name": HOSTILE, "version": HOSTILE}
     run["findings"] = [

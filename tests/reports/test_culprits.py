@@ -56,9 +56,9 @@ def test_maps_are_followed_through_keys_with_dots_and_slashes() -> None:
     assert made["reproducer"] is not None
     pod: Any = pod_with(SIDECAR, "Always")
     pod["metadata"]["annotations"] = {"a.b/c": "x"}
-    made.update(field="metadata.annotations{}")
+    made.update({"field": "metadata.annotations{}"})
     made["reproducer"].update(
-        pod=pod, patch=[{"op": "remove", "path": "/metadata/annotations/a.b~1c"}]
+        {"pod": pod, "patch": [{"op": "remove", "path": "/metadata/annotations/a.b~1c"}]}
     )
     assert [shown["culprit"] for shown in mark_operations(made)] == [True]
 

@@ -48,5 +48,5 @@ def test_a_report_has_a_name_for_each_format() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_an_empty_run_renders(name: str) -> None:
     run = good_run()
-    run.update(webhooks=[], findings=[], coverage=[])
+    run.update({"webhooks": [], "findings": [], "coverage": []})
     assert FORMATS[name].render(run)

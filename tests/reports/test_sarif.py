@@ -11,6 +11,7 @@ from webhook_fuzz.reports.sarif import FINGERPRINT, render_sarif
 def run_object(run: RunResult) -> dict[str, Any]:
     log = json.loads(render_sarif(run))
     assert log["version"] == "2.1.0"
+    only: dict[str, Any]
     (only,) = log["runs"]
     return only
 

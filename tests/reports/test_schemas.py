@@ -86,7 +86,8 @@ def broken(path: str, value: object) -> dict[str, Any]:
         del here[last]
     else:
         here[last] = value
-    return run
+    changed: dict[str, Any] = run
+    return changed
 
 
 @pytest.mark.parametrize(

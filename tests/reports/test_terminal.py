@@ -25,7 +25,13 @@ def test_four_webhooks_fit_on_a_screen_however_bad_they_are(width: int) -> None:
     assert len(run["webhooks"]) == 4
     run["findings"] = [each for each in run["findings"] if each["code"] != "WF108"]
     for each in run["webhooks"][:4]:
-        each.update(lost_fields=newer_than(27), moved_fields=newer_than(36), sentence="word " * 80)
+        each.update(
+            {
+                "lost_fields": newer_than(27),
+                "moved_fields": newer_than(36),
+                "sentence": "word " * 80,
+            }
+        )
     assert len(render_summary(run, width=width, report="report.html").splitlines()) <= 24
 
 

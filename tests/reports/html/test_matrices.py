@@ -38,9 +38,9 @@ def test_a_summary_shows_the_worst_and_counts_it() -> None:
 
 def test_what_was_partly_tried_is_not_called_not_tried() -> None:
     one = webhook("a", "compatible", "")
-    one.update(kept_fields=["spec.os"], fields=FIELDS)
+    one.update({"kept_fields": ["spec.os"], "fields": FIELDS})
     two = webhook("b", "compatible", "")
-    two.update(kept_fields=[path for path in FIELDS if "grpc" in path], fields=FIELDS)
+    two.update({"kept_fields": [path for path in FIELDS if "grpc" in path], "fields": FIELDS})
     matrix = build_matrix(run_of(one, two), [one, two])
     group = next(group for group in matrix.groups if group.minor == "1.23")
     assert group.summary[0].words == "1 kept, 6 not tried of 7 fields"
