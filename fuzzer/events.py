@@ -26,12 +26,16 @@ class TriggerEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookStarted:
-    """A webhook's turn begins: how many cases a trigger has, and how many triggers there are."""
+    """A webhook's turn begins.
+
+    `cases` is how many a trigger has, `fields` are the catalogue paths their probes set.
+    """
 
     webhook: WebhookIdentity
     target: Minor
     cases: int
     triggers: int
+    fields: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

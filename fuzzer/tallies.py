@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from webhook_fuzz.corpora.exchanges import Answered, CallFailure, FailureKind, WebhookIdentity
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.fuzzer.checks.shapes import mechanism
-from webhook_fuzz.fuzzer.events import CaseJudged, Event, TriggerFinished, WebhookFinished
+from webhook_fuzz.fuzzer.events import (
+    CaseJudged,
+    Event,
+    TriggerFinished,
+    WebhookFinished,
+    WebhookStarted,
+)
 from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.generation.cases import Case, Placement, Purpose
 from webhook_fuzz.fuzzer.observations import Observation
@@ -97,6 +103,7 @@ class Tally:
         default_factory=dict[tuple[str, str | None], Found]
     )
     placements: dict[str, Placement] = field(default_factory=dict[str, Placement])
+    planned_paths: frozenset[str] = frozenset()
     answered_paths: set[str] = field(default_factory=set[str])
     patched_paths: set[str] = field(default_factory=set[str])
     triggers: list[TriggerFinished] = field(default_factory=list[TriggerFinished])
@@ -108,6 +115,8 @@ class Tally:
         match event:
             case CaseJudged():
                 self._add_case(event)
+            case WebhookStarted():
+                self.planned_paths = event.fields
             case TriggerFinished():
                 self.triggers.append(event)
             case WebhookFinished():

@@ -149,7 +149,7 @@ class WebhookFold:
         tally = self._tally
         return {
             "webhook": name,
-            "probes_planned": len(tally.placements),
+            "probes_planned": len(tally.planned_paths),
             "probes_sent": len(tally.placements),
             "probes_answered": len(tally.answered_paths),
             "confirmations": tally.confirmations,

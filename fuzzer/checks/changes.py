@@ -54,6 +54,8 @@ def overwritten_changes(observation: Observation) -> Iterator[Change]:
     """The values of the user that the webhook set to something else."""
     arrived = {migration.target_path for migration in observation.migrations}
     for change in observation.changes:
+        if change.kind not in {ChangeKind.LOST, ChangeKind.CHANGED}:
+            continue
         if change.field in _SET_BY_ADMISSION or belongs_to_trigger(change, observation):
             continue
         if is_exchanged_member(change, observation) or (
@@ -164,9 +166,18 @@ def _other_member(change: Change, observation: Observation) -> bool:
     # Positions in lists without a merge key are those of the pod that was sent.
     left = value_at(observation.patched, change.path.rpartition(".")[0])
     return isinstance(left, dict) and any(
-        is_union_member(change.struct, member) and value is not None
+        is_union_member(change.struct, member) and not _says_nothing(change.struct, value)
         for member, value in left.items()
     )
+
+
+def _says_nothing(struct: str, value: JsonValue) -> bool:
+    """Whether a member of a one-of is there in name only.
+
+    `source: {}` is what types of 1.26 to 1.30 write for every resource claim. Only a volume has a
+    member that is complete when it is empty: `emptyDir: {}`.
+    """
+    return value is None or (value == {} and struct != "Volume")
 
 
 def _name(change: Change) -> str:

@@ -18,8 +18,9 @@ from webhook_fuzz.fuzzer.specimens.serving import RunningSpecimen, serve_many
 from webhook_fuzz.fuzzer.transports.direct import DirectOptions
 from webhook_fuzz.reports.results import RunResult
 
-_TIMEOUT_SECONDS = 1.0
-"""Short, so that the specimen that never answers does not hold everybody up."""
+_TIMEOUT_SECONDS = 10.0
+_SHORT_TIMEOUT_SECONDS = 1.0
+"""For the specimen that never answers, so that it does not hold everybody up."""
 
 
 @click.command("demo")
@@ -95,12 +96,13 @@ async def _sweep(specimens: Iterable[Specimen]) -> RunResult:
 
 
 def _options(running: RunningSpecimen) -> DirectOptions:
+    never_answers = "WF001" in running.specimen.expected_codes
     return DirectOptions(
         url=running.url,
         configuration="specimens",
         name=running.specimen.name,
         ca_file=running.ca_file,
-        timeout_seconds=_TIMEOUT_SECONDS,
+        timeout_seconds=_SHORT_TIMEOUT_SECONDS if never_answers else _TIMEOUT_SECONDS,
     )
 
 

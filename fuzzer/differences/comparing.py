@@ -12,10 +12,11 @@ are absent when they are zero, whoever wrote them down.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import is_
 
 from webhook_fuzz.corpora.fields.schemas import FieldSchema, Kind
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.corpora.pods import ABSENT, Absent, escape_key
+from webhook_fuzz.corpora.pods import ABSENT, Absent, element_keys, escape_key
 from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, parse_quantity
 from webhook_fuzz.fuzzer.differences.pairing import keys_of_both, pair_by_key, pair_by_likeness
 
@@ -166,6 +167,12 @@ def _compare_lists(
     if not schema.merge_keys and not _has_objects(before):
         yield from _compare_scalar_lists(before, after, path, field)
         return
+    if schema.merge_keys and len(after) >= len(before) and all(map(is_, before, after)):
+        # What almost every webhook does: something is added at the end, or nothing at all.
+        if len(after) > len(before):
+            new_keys = element_keys(after, schema.merge_keys)
+            yield from _added_elements(after, new_keys, set(range(len(before))), path, field)
+        return
     if schema.merge_keys:
         old_keys, new_keys = keys_of_both(before, after, schema.merge_keys)
         pairs = pair_by_key(old_keys, new_keys)
@@ -176,8 +183,10 @@ def _compare_lists(
             before, after, lambda old, new: not any(_compare(old, new, element, "", ""))
         )
     for index, key in enumerate(old_keys):
-        below = f"{path}[{escape_key(key, ']')}]"
         partner = pairs.get(index)
+        if partner is not None and before[index] is after[partner]:
+            continue
+        below = f"{path}[{escape_key(key, ']')}]"
         if partner is None:
             yield Change(
                 kind=ChangeKind.ELEMENT_LOST, path=below, field=field + "[]", before=before[index]

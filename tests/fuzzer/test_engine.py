@@ -13,7 +13,7 @@ from quality.sweeping import plan_of
 from webhook_fuzz.corpora.exchanges import CallFailure, FailureKind, Outcome
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.triggers.definitions import Trigger
-from webhook_fuzz.fuzzer.engine import MOST_UNANSWERED, SCREENING_CASES, WebhookSweep
+from webhook_fuzz.fuzzer.engine import SCREENING_CASES, WebhookSweep
 from webhook_fuzz.fuzzer.events import (
     CaseJudged,
     ConfirmationsStarted,
@@ -25,6 +25,7 @@ from webhook_fuzz.fuzzer.events import (
 )
 from webhook_fuzz.fuzzer.generation.cases import Purpose
 from webhook_fuzz.fuzzer.isolation import MOST_CALLS
+from webhook_fuzz.fuzzer.judges import MOST_UNANSWERED
 from webhook_fuzz.fuzzer.plans import Plan
 from webhook_fuzz.fuzzer.specimens.catalogue import SPECIMENS
 from webhook_fuzz.fuzzer.specimens.faultless import surgical_patch

@@ -142,6 +142,15 @@ class TestUnionMemberLost:
         path = "spec.containers[name=app].env[name=A].valueFrom.fileKeyRef"
         assert ("WF103", path) in told(found)
 
+    def test_fires_for_a_claim_whose_name_gave_way_to_the_empty_source_of_older_types(self) -> None:
+        sent = pod(resourceClaims=[{"name": "gpu", "resourceClaimName": "one"}])
+        patch = [
+            remove("/spec/resourceClaims/0/resourceClaimName"),
+            add("/spec/resourceClaims/0/source", {}),
+        ]
+        path = "spec.resourceClaims[name=gpu].resourceClaimName"
+        assert ("WF103", path) in told(findings(sent, patch))
+
     def test_a_volume_source_exchanged_for_another_is_overwritten_and_not_lost(self) -> None:
         sent = pod(volumes=[{"name": "data", "emptyDir": {"sizeLimit": "1Gi"}}])
         claim: JsonObject = {"name": "data", "persistentVolumeClaim": {"claimName": "c"}}
