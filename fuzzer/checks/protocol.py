@@ -90,6 +90,8 @@ def adds_unknown_field(observation: Observation) -> Iterator[Finding]:
     """A member the webhook set that the target does not have: it is dropped without a word."""
     if not isinstance(observation.decoded, Decoded) or not observation.changes:
         return
+    if observation.target == observation.catalogue.newest and not observation.decoded.dropped:
+        return  # decoding by the same fields has found nothing that is not there
     schema = observation.catalogue.schema(observation.target)
     moved = [migration.target_path for migration in observation.migrations]
     for change in observation.changes:
