@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from webhook_fuzz.corpora.fields.catalogue import Catalogue, Field
+from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.findings import load_codes
 from webhook_fuzz.fuzzer.tallies import Tally
@@ -128,18 +129,19 @@ class WebhookFold:
             case Verdict.NOT_EXERCISED if tally.denied:
                 return "It denied every pod it did not leave alone: nothing could be judged."
             case Verdict.NOT_EXERCISED:
-                tried = len(tally.triggers)
+                tried = sum(done.trigger != NO_TRIGGER.name for done in tally.triggers)
                 return (
-                    f"It answered {tally.answered} pods and patched none of them ({tried} triggers "
-                    "tried): nothing is known about it. Give it what makes it act with --trigger."
+                    f"It answered {tally.answered} pods and patched none of them ({tried} "
+                    f"trigger{'' if tried == 1 else 's'} tried): nothing is known about it. Give it what makes it act with --trigger."
                 )
             case Verdict.AT_RISK:
                 return (
-                    f"Nothing breaks on Kubernetes {self._target}; {self.breaks_in} will: "
-                    f"{self._what_breaks()}."
+                    f"Nothing breaks on Kubernetes {self._target} yet; {self.breaks_in} will break "
+                    f"pods: {self._what_breaks(self.lost, self.moved)}."
                 )
             case Verdict.INCOMPATIBLE:
-                return f"On Kubernetes {self._target} it breaks pods: {self._what_breaks()}."
+                broken = self._what_breaks(self._in_target(self.lost), self._in_target(self.moved))
+                return f"On Kubernetes {self._target} it breaks pods: {broken}{self._gated()}."
             case Verdict.COMPATIBLE:
                 future = ", fields of no release included" if tally.future_tried else ""
                 return f"Every field tried came through {tally.patched} patched pods{future}."
@@ -170,13 +172,30 @@ class WebhookFold:
             },
         }
 
-    def _what_breaks(self) -> str:
+    def _in_target(self, paths: Sequence[str]) -> tuple[str, ...]:
+        return tuple(
+            path
+            for path in paths
+            if (field := self._catalogue.get(path)) and field.since <= self._target
+        )
+
+    def _gated(self) -> str:
+        """What to add where nobody is hit who has not turned a feature gate on."""
+        broken = [self._catalogue.get(path) for path in self._in_target(self.broken)]
+        gates = [self._catalogue.gate(field) if field else None for field in broken]
+        off = [gate is not None and not gate.enabled_by_default(self._target) for gate in gates]
+        codes = {found.finding.code for found in self._tally.findings}
+        if not off or not all(off) or codes & BREAKING_CODES:
+            return ""
+        return "; all of it is behind feature gates that are off by default"
+
+    def _what_breaks(self, lost: Sequence[str], moved: Sequence[str]) -> str:
         codes = {found.finding.code for found in self._tally.findings}
         parts: list[str] = []
-        if self.lost:
-            parts.append(f"it loses {_named(self.lost)}")
-        if self.moved:
-            parts.append(f"it moves {_named(self.moved)} to other elements")
+        if lost:
+            parts.append(f"it loses {_named(lost)}")
+        if moved:
+            parts.append(f"it moves {_named(moved)} to other elements")
         if self.future_lost and not parts:
             parts.append("it loses every field that is newer than its types")
         refused = self._tally.fields_with("WF007", "WF008")

@@ -45,6 +45,7 @@ class Authority:
             _builder(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(usage, critical=True)
+            .add_extension(_identifier(self._key), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.ca_file = folder / "ca.pem"
@@ -59,6 +60,8 @@ class Authority:
             _builder(_name("specimen"), self._name, key.public_key())
             .add_extension(san, critical=False)
             .add_extension(serves, critical=False)
+            # Clients that verify strictly (RFC 5280, Python's default from 3.13 on) ask for it.
+            .add_extension(_issuer_identifier(self._key), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -106,6 +109,14 @@ def _builder(
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + _LIFETIME)
     )
+
+
+def _identifier(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+
+
+def _issuer_identifier(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(_identifier(key))
 
 
 def _name(common_name: str) -> x509.Name:
