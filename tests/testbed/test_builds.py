@@ -50,13 +50,13 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def module(tmp_path: Path) -> GoModule:
-    shared, folder = tmp_path / "shared", tmp_path / "modules" / "program"
-    for path in (shared, folder):
+    replaced, folder = tmp_path / "replaced", tmp_path / "modules" / "program"
+    for path in (replaced, folder):
         path.mkdir(parents=True)
-    (shared / "go.mod").write_text("module example.com/shared\n\ngo 1.24.0\n")
-    (shared / "shared.go").write_text("package shared\n")
+    (replaced / "go.mod").write_text("module example.com/replaced\n\ngo 1.24.0\n")
+    (replaced / "replaced.go").write_text("package replaced\n")
     (folder / "go.mod").write_text(
-        "module example.com/program\n\ngo 1.26.3\n\nreplace example.com/shared => ../../shared\n"
+        "module example.com/program\n\ngo 1.26.3\n\nreplace example.com/replaced => ../../replaced\n"
     )
     (folder / "go.sum").write_text("")
     (folder / "main.go").write_text("package main\n")
@@ -87,7 +87,7 @@ def test_a_program_is_built_once_and_then_taken_from_the_cache(
 
 
 @pytest.mark.parametrize(
-    "file", ["main.go", "go.mod", "go.sum", "more.go", "../../shared/shared.go"]
+    "file", ["main.go", "go.mod", "go.sum", "more.go", "../../replaced/replaced.go"]
 )
 def test_a_changed_source_changes_the_cache_key(
     module: GoModule, toolchain: Toolchain, file: str
