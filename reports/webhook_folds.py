@@ -130,9 +130,10 @@ class WebhookFold:
                 return "It denied every pod it did not leave alone: nothing could be judged."
             case Verdict.NOT_EXERCISED:
                 tried = sum(done.trigger != NO_TRIGGER.name for done in tally.triggers)
+                triggers = "1 trigger" if tried == 1 else f"{tried} triggers"
                 return (
-                    f"It answered {tally.answered} pods and patched none of them ({tried} "
-                    f"trigger{'' if tried == 1 else 's'} tried): nothing is known about it. Give it what makes it act with --trigger."
+                    f"It answered {tally.answered} pods and patched none of them ({triggers} "
+                    "tried): nothing is known about it. Give it what makes it act with --trigger."
                 )
             case Verdict.AT_RISK:
                 return (
