@@ -56,7 +56,8 @@ def module(tmp_path: Path) -> GoModule:
     (replaced / "go.mod").write_text("module example.com/replaced\n\ngo 1.24.0\n")
     (replaced / "replaced.go").write_text("package replaced\n")
     (folder / "go.mod").write_text(
-        "module example.com/program\n\ngo 1.26.3\n\nreplace example.com/replaced => ../../replaced\n"
+        "module example.com/program\n\ngo 1.26.3\n\n"
+        "replace example.com/replaced => ../../replaced\n"
     )
     (folder / "go.sum").write_text("")
     (folder / "main.go").write_text("package main\n")
