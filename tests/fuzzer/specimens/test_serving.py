@@ -25,7 +25,9 @@ FAILURES = {
 
 
 async def call(running: RunningSpecimen, review: JsonObject = REVIEW) -> Exchange:
-    options = DirectOptions(url=running.url, ca_file=running.ca_file, timeout_seconds=1.0)
+    """Patiently, but for the specimen that never answers: all of them share one busy loop."""
+    seconds = 1.0 if running.specimen.name == "slow" else 10.0
+    options = DirectOptions(url=running.url, ca_file=running.ca_file, timeout_seconds=seconds)
     async with DirectTransport(options) as transport:
         return await transport.send(review)
 
