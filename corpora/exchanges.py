@@ -58,6 +58,18 @@ class CallFailure:
 
 Outcome: TypeAlias = Answered | CallFailure
 
+UNREACHED = frozenset(FailureKind) - {
+    FailureKind.STATUS,
+    FailureKind.TOO_LARGE,
+    FailureKind.MALFORMED_HTTP,
+}
+"""The failures in which nobody answered; in the others somebody did, with what is no review."""
+
+
+def was_reached(outcome: Outcome) -> bool:
+    """Whether anything came back, be it an answer or not."""
+    return not (isinstance(outcome, CallFailure) and outcome.kind in UNREACHED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookIdentity:

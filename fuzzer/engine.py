@@ -9,7 +9,7 @@ of the cases.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from webhook_fuzz.corpora.exchanges import WebhookIdentity
+from webhook_fuzz.corpora.exchanges import WebhookIdentity, was_reached
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.fuzzer.apiserver.answers import Answer, InvalidAnswer, InvalidReason
 from webhook_fuzz.fuzzer.confirmations import confirmation_cases, control_cases, second_cases
@@ -25,7 +25,7 @@ from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.generation.packing import with_trigger
 from webhook_fuzz.fuzzer.generation.smallest import bare_case
 from webhook_fuzz.fuzzer.isolation import is_blocked
-from webhook_fuzz.fuzzer.judges import Judge, SilentError, was_reached
+from webhook_fuzz.fuzzer.judges import Judge, SilentError
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.plans import Plan
 from webhook_fuzz.fuzzer.screening import effect_of, trigger_finished
@@ -84,7 +84,7 @@ class WebhookSweep:
         first += [event async for event in self._judge.judge_all(rest)]
         for event in first:
             yield event
-        if not any(was_reached(event.observation) for event in first):
+        if not any(was_reached(event.observation.exchange.outcome) for event in first):
             # Nobody is there: every other call would end the same way, a time-out later each.
             yield trigger_finished(NO_TRIGGER, len(cases), first, TriggerEffect.FAILED)
             yield WebhookFinished(webhook=self.webhook, complete=False)

@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from webhook_fuzz.corpora.admission import ReviewVersion
-from webhook_fuzz.corpora.exchanges import CallFailure
+from webhook_fuzz.corpora.exchanges import was_reached
 from webhook_fuzz.fuzzer.apiserver.reviews import ReviewOptions, build_review
 from webhook_fuzz.fuzzer.checks.all_checks import run_checks
 from webhook_fuzz.fuzzer.events import CaseJudged
 from webhook_fuzz.fuzzer.generation.cases import Case
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.plans import Plan
-from webhook_fuzz.fuzzer.tallies import UNREACHED
 from webhook_fuzz.fuzzer.transports import Transport
 
 CASES_AHEAD = 32
@@ -67,7 +66,7 @@ class Judge:
 
     def _note_silence(self, observation: Observation) -> None:
         """Raise once nobody has answered for a while: each further call costs a time-out."""
-        self._unanswered = 0 if was_reached(observation) else self._unanswered + 1
+        self._unanswered = 0 if was_reached(observation.exchange.outcome) else self._unanswered + 1
         if self._unanswered >= MOST_UNANSWERED:
             raise SilentError
 
@@ -92,9 +91,3 @@ class Judge:
             target=self.plan.target,
             trigger=case.trigger,
         )
-
-
-def was_reached(observation: Observation) -> bool:
-    """Whether anything came back that HTTP calls an answer."""
-    outcome = observation.exchange.outcome
-    return not (isinstance(outcome, CallFailure) and outcome.kind in UNREACHED)

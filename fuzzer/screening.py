@@ -8,11 +8,10 @@ trigger are compared with those without: only what differs in kind is swept.
 import re
 from collections.abc import Sequence
 
-from webhook_fuzz.corpora.exchanges import Answered
+from webhook_fuzz.corpora.exchanges import Answered, was_reached
 from webhook_fuzz.corpora.triggers.definitions import Trigger
 from webhook_fuzz.fuzzer.events import CaseJudged, TriggerEffect, TriggerFinished
 from webhook_fuzz.fuzzer.isolation import is_blocked
-from webhook_fuzz.fuzzer.judges import was_reached
 
 _INDEX = re.compile(r"/(\d+|-)(?=/|$)")
 
@@ -36,7 +35,7 @@ def trigger_finished(
 
 def effect_of(judged: Sequence[CaseJudged], untriggered: Sequence[CaseJudged]) -> TriggerEffect:
     """What a trigger does, as the first cases with and without it show."""
-    if not any(was_reached(event.observation) for event in judged):
+    if not any(was_reached(event.observation.exchange.outcome) for event in judged):
         return TriggerEffect.FAILED
     with_it = [_shape(event) for event in judged]
     if with_it == [_shape(event) for event in untriggered[: len(judged)]]:

@@ -6,7 +6,7 @@ shows it; what was sent and answered is counted; fields are kept or broken.
 
 from dataclasses import dataclass, field
 
-from webhook_fuzz.corpora.exchanges import Answered, CallFailure, FailureKind, WebhookIdentity
+from webhook_fuzz.corpora.exchanges import Answered, WebhookIdentity, was_reached
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.fuzzer.checks.shapes import mechanism
 from webhook_fuzz.fuzzer.events import (
@@ -29,14 +29,6 @@ _MECHANISMS = (
     "surgical",
 )
 """Worst first: a webhook is what its worst patch shows."""
-
-# Nothing came back that HTTP calls an answer.
-UNREACHED = frozenset(FailureKind) - {
-    FailureKind.STATUS,
-    FailureKind.TOO_LARGE,
-    FailureKind.MALFORMED_HTTP,
-}
-
 
 _SIDES_OF_A_MOVE = frozenset({"WF102", "WF103", "WF107", "WF108"})
 # A call that fails, or an answer that cannot be used, as a whole.
@@ -159,7 +151,7 @@ class Tally:
                 for path in placement.paths:
                     self.placements.setdefault(path, placement)
         outcome = observation.exchange.outcome
-        self.reached |= not (isinstance(outcome, CallFailure) and outcome.kind in UNREACHED)
+        self.reached |= was_reached(outcome)
         if isinstance(outcome, Answered):
             self.answered += 1
             self.answered_paths |= case.fields

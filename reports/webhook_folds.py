@@ -173,6 +173,10 @@ class WebhookFold:
             },
         }
 
+    @property
+    def _codes(self) -> frozenset[str]:
+        return frozenset(found.finding.code for found in self._tally.findings)
+
     def _in_target(self, paths: Sequence[str]) -> tuple[str, ...]:
         return tuple(
             path
@@ -185,13 +189,11 @@ class WebhookFold:
         broken = [self._catalogue.get(path) for path in self._in_target(self.broken)]
         gates = [self._catalogue.gate(field) if field else None for field in broken]
         off = [gate is not None and not gate.enabled_by_default(self._target) for gate in gates]
-        codes = {found.finding.code for found in self._tally.findings}
-        if not off or not all(off) or codes & BREAKING_CODES:
+        if not off or not all(off) or self._codes & BREAKING_CODES:
             return ""
         return "; all of it is behind feature gates that are off by default"
 
     def _what_breaks(self, lost: Sequence[str], moved: Sequence[str]) -> str:
-        codes = {found.finding.code for found in self._tally.findings}
         parts: list[str] = []
         if lost:
             parts.append(f"it loses {_named(lost)}")
@@ -202,7 +204,7 @@ class WebhookFold:
         refused = self._tally.fields_with("WF007", "WF008")
         if refused:
             parts.append(f"it refuses {_named(sorted(refused))}")
-        breaking = sorted(codes & BREAKING_CODES)
+        breaking = sorted(self._codes & BREAKING_CODES)
         if breaking:
             parts.append(_told(self._tally, breaking[0]))
         return "; ".join(parts) or "see the findings"

@@ -6,7 +6,7 @@ WF007 and WF008 need the same pod with and without a probe; they are decided in 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from webhook_fuzz.corpora.exchanges import CallFailure, FailureKind
+from webhook_fuzz.corpora.exchanges import UNREACHED, CallFailure, FailureKind
 from webhook_fuzz.corpora.fields.schemas import FieldSchema, Kind
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.pods import Absent, element_keys, escape_key
@@ -17,9 +17,6 @@ from webhook_fuzz.fuzzer.checks.registry import check
 from webhook_fuzz.fuzzer.differences.comparing import ChangeKind, member_paths
 from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.observations import Observation
-
-# There was somebody, and what came is no review.
-_ANSWERED_BADLY = {FailureKind.STATUS, FailureKind.MALFORMED_HTTP, FailureKind.TOO_LARGE}
 
 _PATCH_REASONS = {
     InvalidReason.PATCH_WITHOUT_TYPE,
@@ -34,7 +31,7 @@ _PATCH_REASONS = {
 def unreachable(observation: Observation) -> Iterator[Finding]:
     """Dialling, TLS or a time-out: nothing came that HTTP calls an answer."""
     failure = observation.exchange.outcome
-    if isinstance(failure, CallFailure) and failure.kind not in _ANSWERED_BADLY:
+    if isinstance(failure, CallFailure) and failure.kind in UNREACHED:
         yield Finding(code="WF001", explanation=f"{_sentence(failure.detail)} ({failure.kind})")
 
 

@@ -6,7 +6,13 @@ import pytest
 
 from observed import add, answer, observe, remove
 from quality.sweeping import plan_of
-from webhook_fuzz.corpora.exchanges import CallFailure, FailureKind, Outcome, WebhookIdentity
+from webhook_fuzz.corpora.exchanges import (
+    UNREACHED,
+    CallFailure,
+    FailureKind,
+    Outcome,
+    WebhookIdentity,
+)
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.fuzzer.checks.all_checks import run_checks
@@ -14,7 +20,7 @@ from webhook_fuzz.fuzzer.events import CaseJudged, TriggerEffect, TriggerFinishe
 from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.generation.cases import Case, Placement, Purpose
 from webhook_fuzz.fuzzer.generation.smallest import alone_case, bare_case
-from webhook_fuzz.fuzzer.tallies import UNREACHED, Tally
+from webhook_fuzz.fuzzer.tallies import Tally
 
 WEBHOOK = WebhookIdentity(configuration="c", name="w", url="https://w/")
 FIELD = "spec.hostnameOverride"
