@@ -77,6 +77,34 @@ class Finding:
         return (self.code, self.field)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in a file something is written; `line` counts from 1."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterFinding:
+    """One thing that is wrong with a configuration, a node or the cluster around the webhooks.
+
+    `subject` names it for people (`istio-sidecar-injector/rev.object.sidecar-injector.istio.io`,
+    `node worker-3`, `pod shop/cart-0`); `severity` may be milder or worse than the code's own.
+    `evidence` says how it is known, one sentence; `remedy` replaces the code's own where the case
+    allows a better one. `path` is where in the object, `place` where in a file.
+    """
+
+    code: str
+    severity: Severity
+    subject: str
+    explanation: str
+    evidence: str = ""
+    remedy: str | None = None
+    path: str | None = None
+    place: Place | None = None
+
+
 class _CodeEntry(TypedDict):
     name: str
     severity: str

@@ -9,12 +9,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
+from webhook_fuzz.reports.cluster_results import ClusterResult
 from webhook_fuzz.reports.documents import render_operation, render_yaml
 from webhook_fuzz.reports.overviews import (
     SEVERITIES,
     coverage_of,
     findings_about,
     full_name,
+    order_cluster_findings,
     order_webhooks,
     other_findings,
 )
@@ -36,6 +38,8 @@ def render_junit(run: RunResult) -> str:
     others = other_findings(run)
     if others:
         _add_suite(root, run, "other findings", list(_code_cases("other findings", others)))
+    if cluster := run.get("cluster"):
+        _add_suite(root, run, f"cluster {cluster['context']}", list(_cluster_cases(cluster)))
     _count(root, root)
     root.set("time", f"{run['seconds']:.3f}")
     ET.indent(root)
@@ -103,6 +107,24 @@ def _code_cases(name: str, findings: Sequence[FindingResult]) -> Iterator[ET.Ele
     for (code, words), members in groups.items():
         case = _case(name, f"{code} {words}")
         _add_findings(case, members)
+        yield case
+
+
+def _cluster_cases(cluster: ClusterResult) -> Iterator[ET.Element]:
+    """A case a finding about the cluster, a skipped one for whatever could not be seen."""
+    suite = f"cluster {cluster['context']}"
+    for found in order_cluster_findings(cluster):
+        case = _case(suite, f"{found['code']} {found['name']} {found['subject']}")
+        said = visible(f"{found['explanation']}\nRemedy: {found['remedy']}", lines=True)
+        if found["severity"] in _FAILING:
+            attributes = {"message": visible(found["explanation"]), "type": visible(found["code"])}
+            ET.SubElement(case, "failure", attributes).text = said
+        else:
+            ET.SubElement(case, "system-out").text = said
+        yield case
+    for unseen in cluster["not_seen"]:
+        case = _case(suite, f"can see {unseen['what']}")
+        ET.SubElement(case, "skipped", {"message": visible(unseen["why"])})
         yield case
 
 

@@ -8,21 +8,24 @@ interpret nothing: no link, no mention, no HTML.
 import re
 from collections.abc import Iterator, Sequence
 
+from webhook_fuzz.reports.cluster_results import ClusterResult
 from webhook_fuzz.reports.culprits import mark_operations, most_telling
 from webhook_fuzz.reports.documents import render_operation, render_yaml
 from webhook_fuzz.reports.families import group_by_minor
 from webhook_fuzz.reports.overviews import (
     VERDICTS,
+    WAYS,
     caveats,
     coverage_of,
     findings_about,
     headline,
     label_webhook,
+    order_cluster_findings,
     order_webhooks,
     other_findings,
 )
 from webhook_fuzz.reports.results import FindingResult, RunResult, WebhookResult
-from webhook_fuzz.reports.texts import counted, visible
+from webhook_fuzz.reports.texts import capitalised, counted, visible
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 _TICKS = re.compile(r"`+")
@@ -74,6 +77,49 @@ def _lines(run: RunResult) -> Iterator[str]:
         yield "## Not about one webhook"
         yield ""
         yield from _list_findings(others)
+    if cluster := run.get("cluster"):
+        yield from _cluster(cluster)
+
+
+def _cluster(cluster: ClusterResult) -> Iterator[str]:
+    """The chain and what is wrong around it."""
+    yield f"## Cluster {code(cluster['context'])}, {plain(cluster['version'])}"
+    yield ""
+    for hop in sorted(cluster["chain"], key=lambda hop: hop["position"]):
+        name = f"{hop['configuration']}/{hop['name']}"
+        yield f"{hop['position'] + 1}. {code(name)}: {plain(hop['matching'])}"
+        yield f"   {plain(capitalised(WAYS[hop['way']]))}: {plain(hop['reason'])}"
+    yield ""
+    dry_run = cluster["dry_run"]
+    if dry_run and dry_run["lost"]:
+        yield "### Lost end to end"
+        yield ""
+        for loss in dry_run["lost"]:
+            by = code(loss["hop"]) if loss["hop"] else "an unknown hop"
+            yield f"- {code(loss['path'])} by {by}: {plain(loss['known_by'])}"
+        yield ""
+    yield from _cluster_findings(cluster)
+    if cluster["not_seen"]:
+        yield "### Not seen"
+        yield ""
+        for unseen in cluster["not_seen"]:
+            yield f"- {plain(unseen['what'])}: {plain(unseen['why'])}"
+        yield ""
+
+
+def _cluster_findings(cluster: ClusterResult) -> Iterator[str]:
+    found = order_cluster_findings(cluster)
+    if not found:
+        return
+    yield "### Configurations, nodes and pods"
+    yield ""
+    for each in found:
+        where = f" ({code(each['path'])})" if each["path"] else ""
+        yield (
+            f"- {plain(each['code'])} {plain(each['severity'])} {code(each['subject'])}{where}: "
+            f"{plain(each['explanation'])} {plain(each['remedy'])}"
+        )
+    yield ""
 
 
 def _section(run: RunResult, webhook: WebhookResult) -> Iterator[str]:

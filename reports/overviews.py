@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from webhook_fuzz.reports.cluster_results import ClusterFindingResult, ClusterResult, Way
 from webhook_fuzz.reports.results import (
     Coverage,
     FindingResult,
@@ -27,6 +28,15 @@ VERDICTS: Mapping[Verdict, str] = {
 }
 SEVERITIES: tuple[Severity, ...] = ("critical", "error", "warning", "info")
 _VERDICT_ORDER = tuple(VERDICTS)
+WAYS: Mapping[Way, str] = {
+    "url": "reached at its URL",
+    "service-name": "reached by its service's name",
+    "cluster-ip": "reached at its service's cluster IP",
+    "service-proxy": "reached through the API server's service proxy",
+    "dry-run": "seen only as a part of the chain",
+    "none": "not reached",
+}
+"""How a webhook was judged, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +101,21 @@ def other_findings(run: RunResult) -> tuple[FindingResult, ...]:
     )
 
 
+def order_cluster_findings(cluster: ClusterResult) -> tuple[ClusterFindingResult, ...]:
+    """What is wrong in the cluster, worst first, then by code and subject."""
+    return tuple(
+        sorted(
+            cluster["findings"],
+            key=lambda found: (
+                SEVERITIES.index(found["severity"]),
+                found["code"],
+                found["subject"],
+                found["path"] or "",
+            ),
+        )
+    )
+
+
 def coverage_of(run: RunResult, webhook: WebhookResult) -> Coverage | None:
     """What was tried on one webhook, None when the run does not say."""
     return next((c for c in run["coverage"] if _refers_to(c["webhook"], webhook)), None)
@@ -132,6 +157,23 @@ def _caveats(run: RunResult) -> Iterator[str]:
         yield f"{counts['unreachable']} could not be called"
     if counts.get("not-exercised"):
         yield f"{counts['not-exercised']} never changed a pod: nothing is known about it"
+    cluster = run.get("cluster")
+    if cluster:
+        yield from _cluster_caveats(cluster)
+
+
+def _cluster_caveats(cluster: ClusterResult) -> Iterator[str]:
+    matching = [hop for hop in cluster["chain"] if hop["matched"] != "skipped"]
+    unseen = sum(hop["way"] in {"dry-run", "none"} for hop in matching)
+    if unseen:
+        yield f"{counted(unseen, 'webhook')} of the chain could not be called alone"
+    dry_run = cluster["dry_run"]
+    if dry_run and dry_run["sent"] and not dry_run["accepted"]:
+        yield "No pod got through the chain in a dry run"
+    elif dry_run is None:
+        yield "The chain as a whole was not tried"
+    if cluster["not_seen"]:
+        yield "Not seen: " + ", ".join(each["what"] for each in cluster["not_seen"])
 
 
 def next_steps(run: RunResult) -> tuple[NextStep, ...]:

@@ -7,6 +7,7 @@ else. These are its shapes on disk; `run.schema.json` beside this module is thei
 from typing import Literal, NotRequired, TypedDict
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.reports.cluster_results import ClusterResult
 
 SCHEMA_VERSION = "webhook-fuzz/run/v1"
 
@@ -162,7 +163,10 @@ class Coverage(TypedDict):
 
 
 class RunResult(TypedDict):
-    """`run.json`. `complete` is False when the run was interrupted or could not be finished."""
+    """`run.json`. `complete` is False when the run was interrupted or could not be finished.
+
+    `cluster` is there for runs on a cluster only.
+    """
 
     schema: str
     tool: ToolInfo
@@ -174,3 +178,4 @@ class RunResult(TypedDict):
     webhooks: list[WebhookResult]
     findings: list[FindingResult]
     coverage: list[Coverage]
+    cluster: NotRequired[ClusterResult]

@@ -7,12 +7,14 @@ without its markup: the strings come from webhooks.
 
 import io
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rich.console import Console
 from rich.text import Text
 
+from webhook_fuzz.reports.cluster_results import ClusterResult
 from webhook_fuzz.reports.families import group_by_minor, summarise_paths
 from webhook_fuzz.reports.overviews import (
     VERDICTS,
@@ -20,6 +22,7 @@ from webhook_fuzz.reports.overviews import (
     findings_about,
     headline,
     label_webhook,
+    order_cluster_findings,
     order_webhooks,
     other_findings,
 )
@@ -29,6 +32,7 @@ from webhook_fuzz.reports.texts import clipped, counted, duration, visible
 DEFAULT_WIDTH = 100
 _NARROWEST = 40
 _FEW = 2  # webhooks; with more, each gets fewer lines
+_MOST_CLUSTER_FINDINGS = 4
 _SEPARATOR = " · "
 _SIGNS: dict[Verdict, tuple[str, str]] = {
     "incompatible": ("✕", "bold red"),
@@ -93,7 +97,49 @@ def _lines(run: RunResult, columns: int, report: str | None) -> Iterator[_Line]:
         yield from _webhook_lines(run, webhook, columns)
     for finding in other_findings(run):
         yield _Line(lead=f"{finding['code']} ", lead_style="bold", text=finding["title"])
+    if cluster := run.get("cluster"):
+        yield from _cluster_lines(cluster)
     yield from _closing_lines(run, report)
+
+
+def _cluster_lines(cluster: ClusterResult) -> Iterator[_Line]:
+    """The cluster in a few lines: the chain as a whole, readiness, the worst that is wrong."""
+    yield _Line()
+    yield _Line(
+        lead="Cluster  ", lead_style="dim", text=f"{cluster['context']}, {cluster['version']}"
+    )
+    yield _Line(lead="Chain    ", lead_style="dim", text=_describe_chain(cluster))
+    for readiness in cluster["readiness"]:
+        answers = Counter[str]()
+        for row in readiness["rows"]:
+            answers[row["answer"]] += row["count"]
+        said = ", ".join(f"{answer} for {count:,}" for answer, count in answers.items())
+        yield _Line(lead="Ready    ", lead_style="dim", text=f"{readiness['feature']}: {said}")
+    found = order_cluster_findings(cluster)
+    for finding in found[:_MOST_CLUSTER_FINDINGS]:
+        yield _Line(
+            lead=f"{finding['code']}    ",
+            lead_style="red" if finding["severity"] in {"critical", "error"} else "yellow",
+            text=f"{finding['subject']}: {finding['explanation']}",
+        )
+    if len(found) > _MOST_CLUSTER_FINDINGS:
+        more = counted(len(found) - _MOST_CLUSTER_FINDINGS, "more finding")
+        yield _Line(text=f"         {more} about configurations, nodes and pods: see the report")
+
+
+def _describe_chain(cluster: ClusterResult) -> str:
+    called = [hop for hop in cluster["chain"] if hop["matched"] != "skipped"]
+    text = f"{counted(len(cluster['chain']), 'webhook')}, {len(called)} called for pods"
+    dry_run = cluster["dry_run"]
+    if dry_run is None:
+        return f"{text}; not tried as a whole"
+    if not dry_run["accepted"]:
+        return f"{text}; none of {counted(dry_run['sent'], 'dry-run pod')} was accepted"
+    if not dry_run["lost"]:
+        return f"{text}; {counted(dry_run['accepted'], 'dry-run pod')} came through whole"
+    hops = Counter(loss["hop"] or "an unknown hop" for loss in dry_run["lost"])
+    by = ", ".join(f"{count} by {hop}" for hop, count in hops.most_common())
+    return f"{text}; {counted(len(dry_run['lost']), 'field')} lost end to end: {by}"
 
 
 def _webhook_lines(run: RunResult, webhook: WebhookResult, columns: int) -> Iterator[_Line]:

@@ -44,6 +44,11 @@ def clipped(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
+def capitalised(text: str) -> str:
+    """`text` with its first letter upper case, the others as they are (`cluster IP`)."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """`1 field`, `2 fields`, `1,204 calls`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -15,6 +15,7 @@ from importlib import resources
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from webhook_fuzz.reports.html.cluster_views import build_cluster
 from webhook_fuzz.reports.html.matrices import GLYPHS, WORDS, build_matrix
 from webhook_fuzz.reports.html.views import build_cards, build_findings
 from webhook_fuzz.reports.overviews import (
@@ -26,7 +27,7 @@ from webhook_fuzz.reports.overviews import (
     next_steps,
 )
 from webhook_fuzz.reports.results import RunResult
-from webhook_fuzz.reports.texts import counted, duration, visible
+from webhook_fuzz.reports.texts import capitalised, counted, duration, visible
 
 _PATH_DOT = re.compile(r"(?<=[\w\])}])\.(?=[A-Za-z])")  # not the dot of 1.29
 _FEW_COLUMNS = 8  # more webhooks than this, and their names no longer fit above the columns
@@ -42,6 +43,7 @@ def render_html(run: RunResult) -> str:
     """The report of a run as one self-contained HTML page (UTF-8)."""
     cards = build_cards(run)
     sections = build_findings(run, cards)
+    cluster = run.get("cluster")
     style = _style(len(cards))
     return (
         _environment()
@@ -67,6 +69,7 @@ def render_html(run: RunResult) -> str:
             effects=_EFFECTS,
             not_probed=_not_probed(run),
             steps=next_steps(run),
+            cluster=build_cluster(cluster, cards) if cluster else None,
         )
     )
 
@@ -82,6 +85,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["counted"] = counted
+    environment.filters["capitalised"] = capitalised
     environment.filters["duration"] = duration
     environment.filters["breakable"] = _breakable
     return environment

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from goldens import check_golden
-from samples import MakeRun, bad_run, crowded_run, good_run, hostile_run
+from samples import MakeRun, bad_run, cluster_run, crowded_run, good_run, hostile_run
 
 from webhook_fuzz.reports.formats import FORMATS
 
@@ -17,6 +17,11 @@ def test_a_bad_run_renders_as_reviewed(name: str) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_good_run_renders_as_reviewed(name: str) -> None:
     check_golden(f"good{FORMATS[name].suffix}", FORMATS[name].render(good_run()))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_run_on_a_cluster_renders_as_reviewed(name: str) -> None:
+    check_golden(f"cluster{FORMATS[name].suffix}", FORMATS[name].render(cluster_run()))
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -4,15 +4,18 @@ from typing import Any
 
 import jsonschema
 import pytest
-from samples import MakeRun, bad_run, crowded_run, good_run, hostile_run
+from samples import MakeRun, bad_run, cluster_run, crowded_run, good_run, hostile_run
 
 from webhook_fuzz.corpora.json_values import JsonValue
-from webhook_fuzz.reports import results
+from webhook_fuzz.reports import cluster_results, results
 from webhook_fuzz.reports.schemas import CHECKED, UNCHECKED, find_mismatch, load_schema
 
 SCHEMA: dict[str, Any] = typing.cast("dict[str, Any]", load_schema())
 SHAPES: dict[str, Any] = {
-    name: shape for name, shape in vars(results).items() if typing.is_typeddict(shape)
+    name: shape
+    for module in (results, cluster_results)
+    for name, shape in vars(module).items()
+    if typing.is_typeddict(shape)
 }
 # Not part of a document: how renderers show an operation of a reproducer's patch.
 IN_DOCUMENTS = SHAPES.keys() - {"ShownOperation"}
@@ -47,6 +50,10 @@ def test_schema_and_typed_dict_have_the_same_keys(name: str) -> None:
         ("FindingResult", "severity"),
         ("TriggerCoverage", "effect"),
         ("Reproducer", "confirmed"),
+        ("HopResult", "matched"),
+        ("HopResult", "way"),
+        ("ReadinessRow", "answer"),
+        ("ClusterFindingResult", "severity"),
     ],
 )
 def test_schema_and_typed_dict_allow_the_same_words(shape: str, key: str) -> None:
@@ -58,7 +65,7 @@ def test_schema_and_module_name_the_same_version() -> None:
     assert SCHEMA["properties"]["schema"]["const"] == results.SCHEMA_VERSION
 
 
-@pytest.mark.parametrize("make", [bad_run, good_run, crowded_run, hostile_run])
+@pytest.mark.parametrize("make", [bad_run, good_run, cluster_run, crowded_run, hostile_run])
 def test_runs_follow_the_schema(make: MakeRun) -> None:
     run = typing.cast("JsonValue", make())
     jsonschema.validate(run, SCHEMA)
