@@ -7,6 +7,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 OUTPUT ?= webhook-fuzz-out
+# Kubernetes versions to test against a real API server, for example "1.30 1.33 1.37"; unless set,
+# the newest and an older one.
+VERSIONS ?=
 
 .PHONY: help demo test test-fast check bench lock clean
 
@@ -16,7 +19,8 @@ help: ## List what can be made
 demo: $(VENV)/.run ## Sweep webhooks with known faults, without a cluster
 	$(BIN)/webhook-fuzz demo --output $(OUTPUT)
 
-test: $(VENV)/.dev ## All checks and all tests, real webhooks and a real browser included
+test: export KUBERNETES_VERSIONS := $(VERSIONS)
+test: $(VENV)/.dev ## All tests and checks, with real webhooks, API servers (VERSIONS="1.30 1.37"), a browser
 	scripts/check static
 	scripts/testbed
 	scripts/browser

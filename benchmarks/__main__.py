@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import judging, packing, patches, starting, sweeping
+from benchmarks import examining, judging, packing, patches, starting, sweeping
 from benchmarks.measuring import Effort, Figure
 from benchmarks.rendering import render_json, render_machine, render_table
 
@@ -21,6 +21,7 @@ _FIGURES: Mapping[str, _Measuring] = {
     "packing": packing.measure,
     "sweeping": sweeping.measure,
     "starting": starting.measure,
+    "examining": examining.measure,
 }
 
 

@@ -18,10 +18,11 @@ Measure: TypeAlias = Callable[[], float]
 
 
 class Unit(StrEnum):
-    """What a figure counts: more items a second are better, fewer seconds are."""
+    """What a figure counts: more items a second are better, fewer seconds and MiB are."""
 
     RATE = "/s"
     SECONDS = "s"
+    MEBIBYTES = "MiB"
 
 
 class Measured(StrEnum):

@@ -79,7 +79,7 @@ def _goal(figure: Figure) -> str:
         return f"ratio \N{GREATER-THAN OR EQUAL TO} {goal.bound:g}"
     if figure.unit is Unit.RATE:
         return f"ours \N{GREATER-THAN OR EQUAL TO} {goal.bound:,.0f}/s"
-    return f"ours \N{LESS-THAN OR EQUAL TO} {goal.bound:g} s"
+    return f"ours \N{LESS-THAN OR EQUAL TO} {goal.bound:g} {figure.unit}"
 
 
 def _entry(figure: Figure) -> dict[str, object]:

@@ -9,6 +9,7 @@ of the cases.
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from webhook_fuzz.corpora.admission import ReviewVersion
 from webhook_fuzz.corpora.exchanges import WebhookIdentity, was_reached
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.fuzzer.apiserver.answers import Answer, InvalidAnswer, InvalidReason
@@ -49,17 +50,23 @@ REVIEW_REASONS = frozenset(
 
 @dataclass(kw_only=True)
 class WebhookSweep:
-    """The sweep of one webhook over one transport."""
+    """The sweep of one webhook over one transport.
+
+    `review_version` is what its configuration says it is sent; None where there is none to ask.
+    """
 
     plan: Plan
     webhook: WebhookIdentity
     transport: Transport
+    review_version: ReviewVersion | None = None
     tally: Tally = field(init=False)
     _judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
         self.tally = Tally(webhook=self.webhook)
-        self._judge = Judge(plan=self.plan, transport=self.transport)
+        self._judge = Judge(
+            plan=self.plan, transport=self.transport, version=self.review_version or "v1"
+        )
 
     async def events(self) -> AsyncIterator[Event]:
         """Everything that happens, in order; the tally is folded along."""
@@ -77,9 +84,11 @@ class WebhookSweep:
             fields=frozenset[str]().union(*(case.fields for case in cases)),
         )
         asked = await self._judge.judge(cases[0])
-        async for event in self._agree_on_version(asked):
-            yield event
-        first = [asked] if self._judge.version == "v1" else []
+        sent = self._judge.version
+        if self.review_version is None:
+            async for event in self._agree_on_version(asked):
+                yield event
+        first = [asked] if self._judge.version == sent else []
         rest = cases[len(first) : SCREENING_CASES]
         first += [event async for event in self._judge.judge_all(rest)]
         for event in first:
@@ -144,7 +153,8 @@ class WebhookSweep:
             for case in self.plan.sweep.cases[:SCREENING_CASES]
         )
         judged: dict[str, list[CaseJudged]] = {trigger.name: [] for trigger in self.plan.triggers}
-        async for event in self._judge.judge_all(screening):
+        earlier = {event.case.name: event for event in untriggered}
+        async for event in self._judge.judge_all(screening, earlier=earlier):
             judged[event.case.trigger.name].append(event)
             yield event
         for trigger in self.plan.triggers:

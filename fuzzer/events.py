@@ -40,11 +40,22 @@ class WebhookStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJudged:
-    """One case was sent and its answer judged."""
+    """One case was sent and its answer judged.
+
+    `findings` are those of `alike` where there was one: an earlier exchange, without a trigger, in
+    which the same was asked and answered (see `likenesses.py`).
+    """
 
     case: Case
     observation: Observation
     findings: tuple[Finding, ...]
+    alike: Observation | None = None
+
+    @property
+    def patched(self) -> bool:
+        """Whether it was answered with a patch that leads to a pod."""
+        judged = self.alike or self.observation
+        return bool(judged.operations) and judged.result is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,11 +49,13 @@ def build_plan(
     *,
     triggers: Sequence[Trigger] = (),
     pods: Sequence[SeedPod] = (),
+    more_pods: Sequence[SeedPod] = (),
     random_seed: int = 0,
 ) -> Plan:
     """The plan for a target minor (the newest one known unless given).
 
-    The user's own `pods` take the place of the shipped seeds, but for the smallest, which confirms.
+    The user's own `pods` take the place of the shipped seeds, but for the smallest, which confirms;
+    `more_pods` come after them.
     Raises InputError for a target outside the catalogue.
     """
     catalogue = load_catalogue()
@@ -65,11 +67,10 @@ def build_plan(
             "webhook-fuzz may know more.",
         )
     smallest, *others = load_shipped_seeds()
-    seeds = (smallest, *(pods or others))
-    defaulted = tuple(replace(seed, pod=default_pod(seed.pod)) for seed in seeds)
+    defaulted = default_seeds((smallest, *(pods or others), *more_pods))
     probes = {name: probe for name, probe in load_probes().items() if probe.fits(target)}
     redactor = Redactor()
-    redactor.learn(seed.pod for seed in pods)  # what is shipped holds no secrets
+    redactor.learn(seed.pod for seed in (*pods, *more_pods))  # what is shipped holds no secrets
     return Plan(
         catalogue=catalogue,
         target=target,
@@ -80,3 +81,14 @@ def build_plan(
         random_seed=random_seed,
         redactor=redactor,
     )
+
+
+def replan(plan: Plan, seeds: Sequence[SeedPod]) -> Plan:
+    """The same plan on other seed pods, the first of which confirms."""
+    defaulted = default_seeds(seeds)
+    return replace(plan, seeds=defaulted, sweep=pack_sweep(defaulted, plan.probes, plan.schema))
+
+
+def default_seeds(seeds: Sequence[SeedPod]) -> tuple[SeedPod, ...]:
+    """The seeds as the API server defaults them."""
+    return tuple(replace(seed, pod=default_pod(seed.pod)) for seed in seeds)

@@ -37,11 +37,15 @@ def effect_of(judged: Sequence[CaseJudged], untriggered: Sequence[CaseJudged]) -
     """What a trigger does, as the first cases with and without it show."""
     if not any(was_reached(event.observation.exchange.outcome) for event in judged):
         return TriggerEffect.FAILED
-    with_it = [_shape(event) for event in judged]
-    if with_it == [_shape(event) for event in untriggered[: len(judged)]]:
+    before = untriggered[: len(judged)]
+    if len(before) == len(judged) and all(map(_does_the_same, judged, before)):
         patched = any(event.observation.operations for event in judged)
         return TriggerEffect.SAME if patched else TriggerEffect.NO_PATCH
     return TriggerEffect.ACTS
+
+
+def _does_the_same(event: CaseJudged, before: CaseJudged) -> bool:
+    return event.alike is before.observation or _shape(event) == _shape(before)
 
 
 def _shape(event: CaseJudged) -> object:

@@ -96,8 +96,8 @@ class Tally:
     )
     placements: dict[str, Placement] = field(default_factory=dict[str, Placement])
     planned_paths: frozenset[str] = frozenset()
-    answered_paths: set[str] = field(default_factory=set[str])
-    patched_paths: set[str] = field(default_factory=set[str])
+    answered_fields: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
+    patched_fields: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
     triggers: list[TriggerFinished] = field(default_factory=list[TriggerFinished])
     mechanisms: set[str] = field(default_factory=set[str])
     future_tried: bool = False
@@ -120,6 +120,16 @@ class Tally:
     def exercised(self) -> bool:
         """Whether the webhook answered any pod with a patch that applies."""
         return self.patched > 0
+
+    @property
+    def answered_paths(self) -> frozenset[str]:
+        """The probed fields of all pods that were answered."""
+        return frozenset[str]().union(*self.answered_fields)
+
+    @property
+    def patched_paths(self) -> frozenset[str]:
+        """The probed fields of all pods that were answered with a patch."""
+        return frozenset[str]().union(*self.patched_fields)
 
     @property
     def mechanism(self) -> str:
@@ -146,7 +156,7 @@ class Tally:
         self.calls += 1
         self.confirmations += case.purpose is Purpose.ALONE
         self.seconds.append(observation.exchange.seconds)
-        if not case.fields <= self.placements.keys():
+        if case.fields not in self.answered_fields:
             for placement in case.placements:
                 for path in placement.paths:
                     self.placements.setdefault(path, placement)
@@ -154,22 +164,20 @@ class Tally:
         self.reached |= was_reached(outcome)
         if isinstance(outcome, Answered):
             self.answered += 1
-            self.answered_paths |= case.fields
+            self.answered_fields.add(case.fields)
         self.denied += observation.denied
-        if observation.operations and observation.result is not None:
-            self._add_patch(case, observation)
+        if event.patched:
+            self._add_patch(event)
         if event.findings:
             seen = _seen(case, observation)
             for finding in event.findings:
                 self._add_finding(finding, seen)
 
-    def _add_patch(self, case: Case, observation: Observation) -> None:
+    def _add_patch(self, event: CaseJudged) -> None:
         self.patched += 1
-        self.patched_paths |= case.fields
-        self.future_tried |= case.purpose is Purpose.FUTURE
-        made = mechanism(observation)
-        if made is not None:
-            self.mechanisms.add(made)
+        self.patched_fields.add(event.case.fields)
+        self.future_tried |= event.case.purpose is Purpose.FUTURE
+        self.mechanisms.add(mechanism(event.findings))
 
     def _add_finding(self, finding: Finding, seen: _Seen) -> None:
         known = self.found.get(finding.key)

@@ -7,18 +7,19 @@ services that list results by file ask for.
 
 import hashlib
 import json
-from typing import cast
+from collections.abc import Sequence
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.reports.cluster_results import ClusterFindingResult
 from webhook_fuzz.reports.overviews import full_name, order_findings, order_webhooks
-from webhook_fuzz.reports.results import FindingResult, RunResult, Severity, WebhookResult
+from webhook_fuzz.reports.results import FindingResult, RunResult, Severity, ToolInfo, WebhookResult
 from webhook_fuzz.reports.texts import visible
 
 SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 FINGERPRINT = "webhookFuzz/v1"
-_LEVELS: dict[Severity, str] = {
+LEVELS: dict[Severity, str] = {
     "critical": "error",
     "error": "error",
     "warning": "warning",
@@ -36,24 +37,41 @@ def render_sarif(run: RunResult) -> str:
     """
     findings = order_findings(run["findings"])
     codes = list(dict.fromkeys(finding["code"] for finding in findings))
-    log: JsonObject = {
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {"driver": _driver(run, findings)},
-                "invocations": [_invocation(run)],
-                "columnKind": "unicodeCodePoints",
-                "results": [_result(run, finding, codes) for finding in findings],
-                "properties": {
-                    "kubernetes": visible(run["target"]["kubernetes"]),
-                    "verdicts": {full_name(w): w["verdict"] for w in order_webhooks(run)},
-                },
-            }
-        ],
+    return render_log(
+        {
+            "tool": {"driver": build_driver(run["tool"], findings)},
+            "invocations": [_invocation(run)],
+            "columnKind": "unicodeCodePoints",
+            "results": [_result(run, finding, codes) for finding in findings],
+            "properties": {
+                "kubernetes": visible(run["target"]["kubernetes"]),
+                "verdicts": {full_name(w): w["verdict"] for w in order_webhooks(run)},
+            },
+        }
+    )
+
+
+def render_log(run: JsonObject) -> str:
+    """A log of one run as text, with nothing in it that is not printed."""
+    log: JsonObject = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(_printable(log), indent=2, ensure_ascii=False) + "\n"
+
+
+def build_driver(
+    tool: ToolInfo, findings: Sequence[FindingResult | ClusterFindingResult]
+) -> JsonObject:
+    """The program, and a rule for each code in the order of the findings."""
+    rules = {finding["code"]: _rule(finding) for finding in reversed(findings)}
+    return {
+        "name": tool["name"],
+        "version": tool["version"],
+        "rules": [rules[code] for code in dict.fromkeys(f["code"] for f in findings)],
     }
-    text = json.dumps(_printable(log), indent=2, ensure_ascii=False)
-    return text + "\n"
+
+
+def fingerprint(*facts: str | None) -> str:
+    """What stays the same for the same finding in the next run."""
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _invocation(run: RunResult) -> JsonObject:
@@ -82,23 +100,14 @@ def _printable(value: JsonValue) -> JsonValue:
             return value
 
 
-def _driver(run: RunResult, findings: tuple[FindingResult, ...]) -> JsonObject:
-    rules = {finding["code"]: _rule(finding) for finding in reversed(findings)}
-    return {
-        "name": run["tool"]["name"],
-        "version": run["tool"]["version"],
-        "rules": [rules[code] for code in dict.fromkeys(f["code"] for f in findings)],
-    }
-
-
-def _rule(finding: FindingResult) -> JsonObject:
+def _rule(finding: FindingResult | ClusterFindingResult) -> JsonObject:
     words = finding["name"].replace("-", " ")
     return {
         "id": finding["code"],
         "name": "".join(word.capitalize() for word in words.split()),
         "shortDescription": {"text": words.capitalize()},
         "help": {"text": f"webhook-fuzz explain {finding['code']}"},
-        "defaultConfiguration": {"level": _LEVELS[finding["severity"]]},
+        "defaultConfiguration": {"level": LEVELS[finding["severity"]]},
         "properties": {"security-severity": _SCORES[finding["severity"]], "tags": ["kubernetes"]},
     }
 
@@ -110,7 +119,7 @@ def _result(run: RunResult, finding: FindingResult, codes: list[str]) -> JsonObj
     return {
         "ruleId": finding["code"],
         "ruleIndex": codes.index(finding["code"]),
-        "level": _LEVELS[finding["severity"]],
+        "level": LEVELS[finding["severity"]],
         "message": {"text": _message(owner, finding)},
         "locations": [
             {
@@ -144,5 +153,4 @@ def _message(owner: str, finding: FindingResult) -> str:
 
 
 def _fingerprint(owner: str, finding: FindingResult) -> str:
-    facts = [finding["code"], owner, finding["field"] or finding["path"]]
-    return hashlib.sha256(json.dumps(cast("JsonValue", facts)).encode()).hexdigest()
+    return fingerprint(finding["code"], owner, finding["field"] or finding["path"])

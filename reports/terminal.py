@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from webhook_fuzz.reports.cluster_results import ClusterResult
+from webhook_fuzz.reports.cluster_results import ClusterFindingResult, ClusterResult
 from webhook_fuzz.reports.families import group_by_minor, summarise_paths
 from webhook_fuzz.reports.overviews import (
     VERDICTS,
@@ -115,15 +115,20 @@ def _cluster_lines(cluster: ClusterResult) -> Iterator[_Line]:
             answers[row["answer"]] += row["count"]
         said = ", ".join(f"{answer} for {count:,}" for answer, count in answers.items())
         yield _Line(lead="Ready    ", lead_style="dim", text=f"{readiness['feature']}: {said}")
-    found = order_cluster_findings(cluster)
-    for finding in found[:_MOST_CLUSTER_FINDINGS]:
+    groups: dict[tuple[str, str], list[ClusterFindingResult]] = {}
+    for finding in order_cluster_findings(cluster):
+        groups.setdefault((finding["code"], finding["subject"]), []).append(finding)
+    for (code, subject), members in list(groups.items())[:_MOST_CLUSTER_FINDINGS]:
+        more = f" (and {len(members) - 1} more of these)" if len(members) > 1 else ""
+        severe = members[0]["severity"] in {"critical", "error"}
         yield _Line(
-            lead=f"{finding['code']}    ",
-            lead_style="red" if finding["severity"] in {"critical", "error"} else "yellow",
-            text=f"{finding['subject']}: {finding['explanation']}",
+            lead=f"{code}    ",
+            lead_style="red" if severe else "yellow",
+            text=f"{subject}{more}: {members[0]['explanation']}",
         )
-    if len(found) > _MOST_CLUSTER_FINDINGS:
-        more = counted(len(found) - _MOST_CLUSTER_FINDINGS, "more finding")
+    left = sum(map(len, list(groups.values())[_MOST_CLUSTER_FINDINGS:]))
+    if left:
+        more = counted(left, "more finding")
         yield _Line(text=f"         {more} about configurations, nodes and pods: see the report")
 
 
@@ -133,13 +138,19 @@ def _describe_chain(cluster: ClusterResult) -> str:
     dry_run = cluster["dry_run"]
     if dry_run is None:
         return f"{text}; not tried as a whole"
-    if not dry_run["accepted"]:
-        return f"{text}; none of {counted(dry_run['sent'], 'dry-run pod')} was accepted"
+    refused = dry_run["sent"] - dry_run["accepted"]
+    after = f"; {refused} of {counted(dry_run['sent'], 'dry-run pod')} refused" if refused else ""
     if not dry_run["lost"]:
-        return f"{text}; {counted(dry_run['accepted'], 'dry-run pod')} came through whole"
-    hops = Counter(loss["hop"] or "an unknown hop" for loss in dry_run["lost"])
+        whole = f"; {counted(dry_run['accepted'], 'dry-run pod')} came through whole"
+        return f"{text}{whole if dry_run['accepted'] else ''}{after}"
+    hops = Counter(_short_hop(loss["hop"]) for loss in dry_run["lost"])
     by = ", ".join(f"{count} by {hop}" for hop, count in hops.most_common())
-    return f"{text}; {counted(len(dry_run['lost']), 'field')} lost end to end: {by}"
+    return f"{text}; {counted(len(dry_run['lost']), 'field')} lost: {by}{after}"
+
+
+def _short_hop(hop: str | None) -> str:
+    """The configuration's name, which is what people look for."""
+    return hop.partition("/")[0] if hop else "an unknown hop"
 
 
 def _webhook_lines(run: RunResult, webhook: WebhookResult, columns: int) -> Iterator[_Line]:

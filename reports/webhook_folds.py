@@ -59,14 +59,16 @@ class WebhookFold:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict for the target."""
-        return decide(
+        """The verdict for the target; a webhook that was not tried to the end is not compatible."""
+        verdict = decide(
             [found.finding.key for found in self._tally.findings],
             catalogue=self._catalogue,
             target=self._target,
             reached=self._tally.reached,
             exercised=self._tally.exercised,
         )
+        cut_short = verdict is Verdict.COMPATIBLE and not self._tally.complete
+        return Verdict.UNREACHABLE if cut_short else verdict
 
     @property
     def breaks_in(self) -> Minor | None:
@@ -125,7 +127,7 @@ class WebhookFold:
         tally = self._tally
         match self.verdict:
             case Verdict.UNREACHABLE:
-                return _first_explanation(tally, "WF001") or "No call was answered."
+                return _silence(tally)
             case Verdict.NOT_EXERCISED if tally.denied:
                 return "It denied every pod it did not leave alone: nothing could be judged."
             case Verdict.NOT_EXERCISED:
@@ -223,6 +225,14 @@ class WebhookFold:
             "gate": field.gate,
             "stage": str(stage) if stage else None,
         }
+
+
+def _silence(tally: Tally) -> str:
+    said = _first_explanation(tally, "WF001")
+    if not tally.reached:
+        return said or "No call was answered."
+    after = f"It stopped answering after {tally.answered} pods"
+    return f"{after}: {said}" if said else f"{after}; the rest was not tried."
 
 
 def _first_explanation(tally: Tally, code: str) -> str:

@@ -19,11 +19,13 @@ class FakeCluster:
     `refusals` maps the beginning of a path to a status and the message given with it.
     """
 
-    collections: Mapping[str, Sequence[JsonObject]] = field(default_factory=dict)
-    objects: Mapping[str, JsonObject] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-    refusals: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    asked: list[ClusterRequest] = field(default_factory=list)
+    collections: Mapping[str, Sequence[JsonObject]] = field(
+        default_factory=dict[str, Sequence[JsonObject]]
+    )
+    objects: Mapping[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    refusals: Mapping[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    asked: list[ClusterRequest] = field(default_factory=list[ClusterRequest])
 
     async def ask(self, request: ClusterRequest) -> ClusterAnswer:
         """The answer for a path: a refusal, a text, an object, a list or 404."""

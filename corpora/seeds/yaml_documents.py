@@ -14,7 +14,7 @@ changed in one place and seen in another can come out of it.
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -31,10 +31,6 @@ MAX_DEPTH = 100
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Mark(Protocol):
-    line: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """One document of a file: its value and the line it starts at, from 1."""
@@ -43,16 +39,20 @@ class Document:
     line: int
 
 
-def read_yaml(text: str, *, source: str) -> tuple[Document, ...]:
+def read_yaml(text: str, *, source: str, first_line: int = 1) -> tuple[Document, ...]:
     """The documents of a YAML text; `source` names it in errors.
 
+    `first_line` is the number of its first line, where the text is a part of a file.
     Raises InputError with the line for bad YAML and for values that JSON cannot hold.
     """
     try:
-        return tuple(_Composer(source=source, events=yaml.parse(text, Loader=_LOADER)).documents())
+        events = yaml.parse(text, Loader=_LOADER)
+        composer = _Composer(source=source, events=events, first_line=first_line)
+        return tuple(composer.documents())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _bad_yaml(source, _line(mark), error.problem or "not YAML") from error
+        line = None if mark is None else mark.line + first_line
+        raise _bad_yaml(source, line, error.problem or "not YAML") from error
     except yaml.YAMLError as error:
         raise _bad_yaml(source, None, " ".join(str(error).split())) from error
 
@@ -63,10 +63,6 @@ def _bad_yaml(source: str, line: int | None, problem: str) -> InputError:
         f"{place}: {problem}",
         hint="The file must be what `kubectl apply -f` takes; render templates first.",
     )
-
-
-def _line(mark: _Mark | None) -> int | None:
-    return None if mark is None else mark.line + 1
 
 
 @dataclass(slots=True)
@@ -83,6 +79,7 @@ class _Composer:
 
     source: str
     events: Iterator[yaml.Event]
+    first_line: int
     values: int = 0
     depth: int = 0
     anchors: dict[str, _Anchored | None] = field(default_factory=dict[str, "_Anchored | None"])
@@ -92,7 +89,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 self.anchors.clear()
                 first = next(self.events)
-                yield Document(value=self._value(first), line=_line(first.start_mark) or 1)
+                yield Document(value=self._value(first), line=self._line(first))
 
     def _value(self, event: yaml.Event) -> JsonValue:
         if isinstance(event, yaml.AliasEvent):
@@ -184,7 +181,11 @@ class _Composer:
             raise self._problem(event, f"more than {MAX_VALUES:,} values, aliases expanded")
 
     def _problem(self, event: yaml.Event, problem: str) -> InputError:
-        return _bad_yaml(self.source, _line(event.start_mark), problem)
+        return _bad_yaml(self.source, self._line(event), problem)
+
+    def _line(self, event: yaml.Event) -> int:
+        mark = event.start_mark
+        return self.first_line + (mark.line if mark else 0)
 
 
 def _is_merge(event: yaml.Event) -> bool:

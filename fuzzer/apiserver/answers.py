@@ -233,11 +233,11 @@ def _patch(
         return None
     patch = decode_patch(data)
     if isinstance(patch, UndecodablePatch):
-        honoured = api_server is None or api_server >= _PATCH_FAILURES_ARE_CALL_FAILURES
+        if api_server is not None and api_server < _PATCH_FAILURES_ARE_CALL_FAILURES:
+            raise _InvalidError(InvalidReason.PATCH_NOT_A_PATCH, patch.detail, ServerError.INTERNAL)
         raise _InvalidError(
             InvalidReason.PATCH_NOT_A_PATCH,
             f"received undecodable patch in webhook response: {patch.detail}",
-            ServerError.CALLING_WEBHOOK if honoured else ServerError.INTERNAL,
         )
     if not patch.operations:
         return None

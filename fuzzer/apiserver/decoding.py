@@ -57,9 +57,19 @@ def decode_object(
         return DecodeError(path="", expected="object", got="object", message=message)
 
 
+# How Go names the type it looks for apiVersion and kind with.
+_TYPE_META = (
+    r'struct { APIVersion string "json:\"apiVersion,omitempty\""; '
+    r'Kind string "json:\"kind,omitempty\"" }'
+)
+
+
 def _mismatch_of_document(value: JsonValue) -> MismatchError:
     got = json_type_name(value)
-    message = f"couldn't get version/kind; json parse error: json: cannot unmarshal {got}"
+    message = (
+        f"couldn't get version/kind; json parse error: json: cannot unmarshal {got} into Go value "
+        f"of type {_TYPE_META}"
+    )
     return MismatchError(DecodeError(path="", expected="object", got=got, message=message))
 
 

@@ -48,15 +48,26 @@ def default_pod(pod: JsonObject, *, reuse: JsonObject | None = None) -> JsonObje
     `reuse` is a pod that has its defaults: containers and volumes shared with it are not looked
     at. Subtrees of the wrong type are left alone, decoding has refused them before.
     """
-    filled = filled_in(pod, {"apiVersion": "v1", "kind": "Pod"})
-    spec = filled.get("spec")
+    return default_patched_pod(filled_in(pod, {"apiVersion": "v1", "kind": "Pod"}), reuse=reuse)
+
+
+def default_patched_pod(pod: JsonObject, *, reuse: JsonObject | None = None) -> JsonObject:
+    """A patched pod as the next webhook of the chain is sent it; otherwise as `default_pod`.
+
+    A patch that takes `apiVersion` or `kind` away succeeds, but they come back only after the last
+    webhook. Source: dispatcher.go callAttrMutatingHook, which decodes with the kind as a default
+    for choosing the Go type and does not set it.
+    """
+    spec = pod.get("spec")
     if spec is None:
         spec = {}
     if not isinstance(spec, dict):
-        return filled
+        return pod
     old = reuse.get("spec") if reuse else None
+    if spec is old:
+        return pod
     new = _default_spec(spec, old if isinstance(old, dict) else {})
-    return filled if new is spec else {**filled, "spec": new}
+    return pod if new is spec else {**pod, "spec": new}
 
 
 def _default_spec(spec: JsonObject, old: JsonObject) -> JsonObject:

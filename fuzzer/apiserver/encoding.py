@@ -22,6 +22,8 @@ _ESCAPES = (
     (b"<", b"\\u003c"),
     (b">", b"\\u003e"),
     (b"&", b"\\u0026"),
+)
+_ESCAPES_BEYOND_ASCII = (
     (b"\xe2\x80\xa8", b"\\u2028"),
     (b"\xe2\x80\xa9", b"\\u2029"),
 )
@@ -55,7 +57,13 @@ def escape_html(encoded: bytes) -> bytes:
     Replacing bytes is safe: these characters occur in a JSON text inside strings only. Source:
     encoding/json indent.go appendCompact(escape = true).
     """
-    for plain, escaped in _ESCAPES:
+    encoded = _replaced(encoded, _ESCAPES)
+    # Looking for three bytes takes longer than encoding did (a review of 22 kB: 45 of 78 us).
+    return encoded if encoded.isascii() else _replaced(encoded, _ESCAPES_BEYOND_ASCII)
+
+
+def _replaced(encoded: bytes, escapes: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    for plain, escaped in escapes:
         if plain in encoded:
             encoded = encoded.replace(plain, escaped)
     return encoded

@@ -8,7 +8,7 @@ from operator import is_
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, parse_quantity
+from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, parse_quantity, served_quantity
 
 Defaulter: TypeAlias = Callable[[JsonObject], JsonObject]
 # An amount with one of these can be finer than a thousandth; everything else is left alone.
@@ -75,9 +75,15 @@ def rounded_entries(resource_list: JsonObject) -> JsonObject:
     for name, amount in resource_list.items():
         if isinstance(amount, str) and not _FINE.isdisjoint(amount):
             try:
-                rounded = str(parse_quantity(amount).rounded_up_to_milli())
+                rounded = _rounded(amount)
             except QuantityError:
                 continue
             if rounded != amount:
                 changes[name] = rounded
     return {**resource_list, **changes} if changes else resource_list
+
+
+def _rounded(amount: str) -> str:
+    quantity = parse_quantity(amount)
+    rounded = quantity.rounded_up_to_milli()
+    return served_quantity(amount) if rounded == quantity else str(rounded)

@@ -8,14 +8,16 @@ pkg/api/resource quantity.go, pkg/util/intstr intstr.go, pkg/apis/meta/v1 time.g
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from operator import is_
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.fields.schemas import FieldSchema, Kind
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue, json_type_name
 from webhook_fuzz.fuzzer.apiserver.encoding import encode_scalar
-from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, canonical_quantity
+from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, served_quantity
 
 # The integers of a pod that are int64 in k8s.io/api core/v1 and meta/v1 types.go; others are int32.
 _INT64 = frozenset(
@@ -39,8 +41,10 @@ _INT64_RANGE = range(-(2**63), 2**63)
 # Go's layout 2006-01-02T15:04:05Z07:00 with the fraction time.Parse also takes.
 _TIME = re.compile(
     r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d([.,]\d+)?"
-    r"(Z|[+-]([01]\d|2[0-4]):[0-5]\d)"
+    r"(?P<offset>Z|[+-]([01]\d|2[0-4]):[0-5]\d)"
 )
+_SECONDS_END = len("2006-01-02T15:04:05")
+_UTC = timedelta()
 _NOT_A_QUANTITY = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
@@ -384,13 +388,11 @@ def _quantity(value: JsonValue, path: _Path) -> JsonValue:
     message = _NOT_A_QUANTITY
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         try:
-            canonical = canonical_quantity(
-                value if isinstance(value, str) else encode_scalar(value)
-            )
+            served = served_quantity(value if isinstance(value, str) else encode_scalar(value))
         except QuantityError as error:
             message = str(error)
         else:
-            return value if canonical == value else canonical
+            return value if served == value else served
     got = json_type_name(value)
     raise MismatchError(
         DecodeError(path=_render(path), expected="quantity", got=got, message=message)
@@ -398,9 +400,21 @@ def _quantity(value: JsonValue, path: _Path) -> JsonValue:
 
 
 def _time(value: str, path: _Path) -> str:
-    """Source: k8s.io/apimachinery pkg/apis/meta/v1 time.go Time.UnmarshalJSON."""
-    if _TIME.fullmatch(value):
-        return value
+    """The time in UTC and whole seconds.
+
+    Source: k8s.io/apimachinery pkg/apis/meta/v1 time.go Time.UnmarshalJSON and Time.MarshalJSON.
+    """
+    found = _TIME.fullmatch(value)
+    if found is not None:
+        with suppress(ValueError, OverflowError):  # the 30th of February, the year 0
+            served = f"{_in_utc(value, found['offset']).isoformat()}Z"
+            return value if served == value else served
     message = f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}"'
     error = DecodeError(path=_render(path), expected="RFC 3339 time", got="string", message=message)
     raise MismatchError(error)
+
+
+def _in_utc(value: str, offset: str) -> datetime:
+    ahead = timedelta(hours=int(offset[1:3]), minutes=int(offset[4:6])) if offset != "Z" else _UTC
+    time = datetime.fromisoformat(value[:_SECONDS_END])
+    return time + ahead if offset[0] == "-" else time - ahead

@@ -59,9 +59,9 @@ class PatchError(Exception):
     """The patch does not apply; the API server answers 500 and does not name the webhook.
 
     `index` and `operation` say which operation failed, `path` its `path` ("" if it has none),
-    `message` is the library's text. `panics` marks the cases in which the library panics; v4.12
-    also panics below a null that the same patch set, which is told here for patches that test or
-    copy and is an ordinary error for others.
+    `message` is the library's text. `panics` marks the cases in which the library panics: the API
+    server then hangs up on its client. A `test` of an object that would both panic and fail does
+    either in Go, whose maps have no order.
     """
 
     def __init__(self, index: int, operation: Operation, message: str, *, panics: bool) -> None:
@@ -101,7 +101,10 @@ def apply_patch(
     operations = patch.operations if isinstance(patch, Patch) else tuple(patch)
     spelled = patch.spelled if isinstance(patch, Patch) else None
     application = Application(
-        document, json_patch, exact=_compares_or_copies(operations), spelled=spelled is not None
+        document,
+        json_patch,
+        exact=_compares_or_copies(operations) or _adds_null(operations),
+        spelled=spelled is not None,
     )
     for index, operation in enumerate(spelled or operations):
         try:
@@ -134,6 +137,10 @@ def _mismatch(value: JsonValue, go_type: str) -> UndecodablePatch:
 def _compares_or_copies(operations: Sequence[Operation]) -> bool:
     # A tuple, not a set: what stands at "op" need not be hashable.
     return any(operation and operation.get("op") in ("test", "copy") for operation in operations)
+
+
+def _adds_null(operations: Sequence[Operation]) -> bool:
+    return any(operation and operation.get("value", "") is None for operation in operations)
 
 
 def _spelled_operations(

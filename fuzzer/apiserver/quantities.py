@@ -22,6 +22,9 @@ _LARGEST_BINARY = 2**63 - 1
 _EXPONENT_RANGE = range(-(2**63), 2**63)
 # Beyond this the server would compute numbers of unbounded length; nobody means such a quantity.
 _EXPONENT_LIMIT = 10_000
+# As many digits ParseQuantity computes with in an int64, before those an exponent of 2 takes.
+_INT64_DIGITS = 18
+_BINARY_DIGITS = 14
 # Python refuses to read longer ones (sys.get_int_max_str_digits).
 _DIGITS_LIMIT = 4_000
 _SPELLING = re.compile(
@@ -90,9 +93,29 @@ def parse_quantity(text: str) -> Quantity:
 
 
 @lru_cache(maxsize=4096)
-def canonical_quantity(text: str) -> str:
-    """A quantity as the API server spells it. Raises QuantityError."""
-    return str(parse_quantity(text.strip()))
+def served_quantity(text: str) -> str:
+    """A quantity as it leaves the API server again. Raises QuantityError.
+
+    That is the canonical spelling, unless ParseQuantity takes the text for canonical as it is:
+    `+5`, `5.` and `07Mi` stay so. Source: quantity.go ParseQuantity ("reuse the string").
+    """
+    stripped = text.strip()
+    quantity = parse_quantity(stripped)
+    return stripped if _is_reused(stripped, quantity.format) else str(quantity)
+
+
+def _is_reused(text: str, family: QuantityFormat) -> bool:
+    found = _SPELLING.fullmatch(text)
+    if found is None:
+        return False
+    number, fraction = found["whole"].lstrip("0") or "0", found["fraction"] or ""
+    exponent, _ = _interpret(found["suffix"])
+    if family is QuantityFormat.BINARY_SI:
+        digits = _BINARY_DIGITS - len(number) - exponent * 3 // 10
+        return digits >= 0 and not fraction and int(number) & 0b111 != 0
+    scale, shifted = exponent - len(fraction), number + fraction
+    fits = len(shifted) <= _INT64_DIGITS and scale >= -_NANO
+    return fits and scale % 3 == 0 and not shifted.endswith("000") and shifted[0] != "0"
 
 
 def _interpret(suffix: str) -> tuple[int, QuantityFormat]:

@@ -18,6 +18,8 @@ from webhook_fuzz.fuzzer.observations import Observation
 
 SIDECAR_FIELD = "spec.initContainers[].restartPolicy"
 
+_LOSING = frozenset({ChangeKind.LOST, ChangeKind.CHANGED})
+
 # Set by the API server before webhooks are called, so that whoever sets priorityClassName has to
 # take the first two out (plugin/pkg/admission/priority/admission.go); the last is the deprecated
 # mirror of serviceAccountName.
@@ -28,7 +30,9 @@ def lost_changes(observation: Observation) -> Iterator[Change]:
     """The members the webhook dropped, and that did not move to another element."""
     moved = [migration.source_path for migration in observation.migrations]
     for change in observation.changes:
-        if change.field in _SET_BY_ADMISSION or is_old_map(change, observation):
+        if change.kind not in _LOSING or change.field in _SET_BY_ADMISSION:
+            continue
+        if is_old_map(change, observation):
             continue
         if change.kind is ChangeKind.LOST:
             is_lost = not _is_above_any(change.path, moved)
@@ -54,7 +58,7 @@ def overwritten_changes(observation: Observation) -> Iterator[Change]:
     """The values of the user that the webhook set to something else."""
     arrived = {migration.target_path for migration in observation.migrations}
     for change in observation.changes:
-        if change.kind not in {ChangeKind.LOST, ChangeKind.CHANGED}:
+        if change.kind not in _LOSING:
             continue
         if change.field in _SET_BY_ADMISSION or belongs_to_trigger(change, observation):
             continue

@@ -4,7 +4,7 @@ These look at the operations as well as at the result: a patch that replaces a w
 nothing today if the webhook's types are new enough, and will lose the next field.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.pods import ABSENT, Absent, element_key
@@ -29,6 +29,15 @@ _REQUIRED = {
     "volumes": ("name",),
     "env": ("name",),
     "volumeMounts": ("name", "mountPath"),
+}
+
+# Which findings show how a patch was made, the worst way first.
+_SIGNS = {
+    "full-object-replacement": {"WF201"},
+    "list-replacement": {"WF202"},
+    "element-recreation": {"WF203"},
+    "index-comparison": {"WF104"},
+    "typed-round-trip": {"WF101", "WF102", "WF103", "WF108"},
 }
 
 # Other lists of scalars (capabilities, finalizers, label values) are sets.
@@ -163,18 +172,10 @@ def needless_patch(observation: Observation) -> Iterator[Finding]:
         )
 
 
-def mechanism(observation: Observation) -> str | None:
-    """How the webhook makes its patches, as far as this one shows; None without a patch."""
-    if not observation.operations:
-        return None
-    signs = {
-        "full-object-replacement": full_object_replacement(observation),
-        "list-replacement": list_replaced(observation),
-        "element-recreation": element_recreated(observation),
-        "index-comparison": iter(observation.migrations),
-        "typed-round-trip": lost_changes(observation),
-    }
-    return next((name for name, found in signs.items() if any(found)), "surgical")
+def mechanism(findings: Iterable[Finding]) -> str:
+    """How a webhook made its patch, by what was found on it: the worst it shows."""
+    codes = {finding.code for finding in findings}
+    return next((name for name, signs in _SIGNS.items() if signs & codes), "surgical")
 
 
 def _elements(
@@ -185,7 +186,8 @@ def _elements(
         if field.endswith("[]"):
             yield path, field, value
         for name, member in value.items():
-            yield from _elements(*member_paths(path, field, name), member)
+            if isinstance(member, (dict, list)):
+                yield from _elements(*member_paths(path, field, name), member)
     elif isinstance(value, list):
         for index, element in enumerate(value):
             yield from _elements(f"{path}[{index}]", f"{field}[]", element)
@@ -249,6 +251,8 @@ def _key(element: JsonValue | Absent) -> str | None:
 
 
 def _pointer_parts(pointer: str) -> Sequence[str]:
+    if "~" not in pointer:
+        return pointer.split("/")[1:]
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 

@@ -12,6 +12,7 @@ from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.corpora.triggers.loading import load_shipped_triggers, load_trigger_file
 from webhook_fuzz.corpora.triggers.selecting import select_triggers
 from webhook_fuzz.corpora.versions import parse_minor
+from webhook_fuzz.fuzzer.cli.cluster_run_options import Asked, OnCluster, cluster_run_options
 from webhook_fuzz.fuzzer.cli.exits import Exit
 from webhook_fuzz.fuzzer.cli.outputs import (
     FORMAT_NAMES,
@@ -33,10 +34,10 @@ _FILE = click.Path(path_type=Path)
     "--url",
     "urls",
     multiple=True,
-    required=True,
     metavar="URL",
-    help="Where the webhook is called (https). Repeat for several webhooks.",
+    help="Where a webhook is called (https), without a cluster. Repeat for several webhooks.",
 )
+@cluster_run_options
 @click.option(
     "--name",
     metavar="CONFIG/NAME",
@@ -127,6 +128,7 @@ _FILE = click.Path(path_type=Path)
 def command(  # noqa: PLR0913 - one argument an option is how click passes them
     *,
     urls: tuple[str, ...],
+    on_cluster: OnCluster | None,
     name: str | None,
     ca: Path | None,
     insecure_skip_verify: bool,
@@ -144,48 +146,78 @@ def command(  # noqa: PLR0913 - one argument an option is how click passes them
     fail_on: str,
     require_exercised: bool,
 ) -> int:
-    """Sweep webhooks at URLs and report which pod fields they lose, move or stumble over.
+    """Sweep webhooks and report which pod fields they lose, move or stumble over.
 
     Pods carrying every field Kubernetes gained since 1.20, in every position, are sent as the API
-    server would send them (dryRun is set); each answer is judged as it would apply it. Nothing is
-    sent anywhere else, and no cluster is needed.
+    server would send them (dryRun is set); each answer is judged as it would apply it.
+
+    With --url, webhooks at URLs: nothing is sent anywhere else, and no cluster is needed. With
+    --context, all webhooks of a staging cluster, each alone and the whole chain in server-side
+    dry runs, after looking at its readiness and configurations. Nothing is stored in it.
     """
-    configuration, _, webhook = (name or "").rpartition("/")
-    targets = [
-        DirectOptions(
-            url=url,
-            configuration=configuration or "direct",
-            name=webhook if len(urls) == 1 else "",
-            ca_file=ca,
-            insecure_skip_verify=insecure_skip_verify,
-            client_cert=client_cert,
-            client_key=client_key,
-            server_name=server_name,
-            timeout_seconds=timeout,
-            concurrency=concurrency,
-        )
-        for url in urls
-    ]
-    if name and len(urls) > 1:
-        raise InputError("--name goes with one --url", hint="Leave it out for several webhooks.")
-    plan = build_plan(
-        parse_minor(target) if target else None,
+    _check_where(urls, on_cluster, name)
+    asked = Asked(
+        target=parse_minor(target) if target else None,
         triggers=_choose_triggers(triggers),
+        chosen_triggers=bool(triggers),
         pods=load_pod_manifests(pods) if pods else (),
-        random_seed=seed,
+        seed=seed,
     )
     prepare_folder(output)
-    run = asyncio.run(sweep_webhooks(plan, targets))
+    if on_cluster is not None:
+        run = asyncio.run(_run_on_cluster(asked, on_cluster))
+    else:
+        configuration, _, webhook = (name or "").rpartition("/")
+        targets = [
+            DirectOptions(
+                url=url,
+                configuration=configuration or "direct",
+                name=webhook if len(urls) == 1 else "",
+                ca_file=ca,
+                insecure_skip_verify=insecure_skip_verify,
+                client_cert=client_cert,
+                client_key=client_key,
+                server_name=server_name,
+                timeout_seconds=timeout,
+                concurrency=concurrency,
+            )
+            for url in urls
+        ]
+        plan = build_plan(
+            asked.target, triggers=asked.triggers, pods=asked.pods, random_seed=asked.seed
+        )
+        run = asyncio.run(sweep_webhooks(plan, targets))
     show_summary(run, write_outputs(run, output, formats))
     return exit_code(run, fail_on=fail_on, require_exercised=require_exercised)
+
+
+def _check_where(urls: Sequence[str], on_cluster: OnCluster | None, name: str | None) -> None:
+    """Raises InputError unless it is clear what is to be tried."""
+    if bool(urls) == (on_cluster is not None):
+        both = "both --url and --context" if urls else "neither --url nor --context"
+        raise InputError(
+            f"{both} given",
+            hint="Give --url for a webhook you can reach, or --context for all of a cluster's.",
+        )
+    if name and len(urls) != 1:
+        raise InputError("--name goes with one --url", hint="Leave it out for several webhooks.")
+
+
+async def _run_on_cluster(asked: Asked, on_cluster: OnCluster) -> RunResult:
+    from webhook_fuzz.fuzzer.cli.cluster_runs import (  # noqa: PLC0415 - much to import
+        run_on_cluster,
+    )
+
+    return await run_on_cluster(asked, on_cluster)
 
 
 def exit_code(run: RunResult, *, fail_on: str, require_exercised: bool) -> Exit:
     """What the run comes to: findings first, then what could not be done."""
     verdicts = {webhook["verdict"] for webhook in run["webhooks"]}
+    cluster = run.get("cluster")
     bad = fail_on != "never" and any(
         Severity(finding["severity"]).at_least(Severity(fail_on))
-        for finding in run["findings"]
+        for finding in [*run["findings"], *(cluster["findings"] if cluster else ())]
         if finding["code"] != _UNREACHABLE
     )
     if bad:

@@ -16,6 +16,7 @@ from webhook_fuzz.corpora.seeds.loading import SeedPod
 from webhook_fuzz.corpora.triggers.applying import apply_trigger
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
+from webhook_fuzz.fuzzer.apiserver.reviews import OMITS_CREATION_TIMESTAMP, written_pod
 from webhook_fuzz.fuzzer.generation.cases import Case, Position, Purpose, fields_of
 from webhook_fuzz.fuzzer.generation.drafts import SIDECAR, Draft, Slot, goals_of
 
@@ -162,7 +163,8 @@ def _case(seed: SeedPod, draft: Draft, purpose: Purpose, name: str, sidecar_at: 
         seed=seed.name,
         trigger=NO_TRIGGER,
         namespace=seed.namespace,
-        pod=default_pod(draft.pod),
+        # Written down already, the spec is the same object in every review of this pod.
+        pod=written_pod(default_pod(draft.pod), OMITS_CREATION_TIMESTAMP),
         placements=tuple(draft.placements),
         fields=fields_of(draft.placements),
         sidecar_at=sidecar_at,

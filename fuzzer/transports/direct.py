@@ -31,7 +31,7 @@ import aiohttp
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.exchanges import Exchange, Outcome, WebhookIdentity
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.apiserver.reviews import encode_review
+from webhook_fuzz.fuzzer.apiserver.reviews import ReviewEncoder
 from webhook_fuzz.fuzzer.transports.answers import read_answer, read_refusal
 from webhook_fuzz.fuzzer.transports.failures import CALL_ERRORS, Dialled, Phase, classify_failure
 from webhook_fuzz.fuzzer.transports.targets import Target, parse_target, redirected
@@ -60,7 +60,8 @@ class DirectOptions:
     """Where a webhook is and how to call it.
 
     `server_name` is the service the webhook believes to be (`vault-agent-injector.vault.svc`):
-    sent as SNI and in `Host`, and verified in its certificate. `timeout_seconds` is the webhook's
+    sent as SNI and, with `server_port`, in `Host`, and verified in its certificate. `ca_bundle` is
+    the caBundle of a configuration, where there is no `ca_file`. `timeout_seconds` is the webhook's
     timeoutSeconds, `answer_limit` is in bytes.
     """
 
@@ -68,10 +69,12 @@ class DirectOptions:
     configuration: str = "direct"
     name: str = ""
     ca_file: Path | None = None
+    ca_bundle: bytes | None = None
     insecure_skip_verify: bool = False
     client_cert: Path | None = None
     client_key: Path | None = None
     server_name: str | None = None
+    server_port: int = 443
     timeout_seconds: float = 10.0
     concurrency: int = 8
     answer_limit: int = DEFAULT_ANSWER_LIMIT
@@ -110,10 +113,14 @@ class DirectTransport:
         self._options = options
         self._identity = options.identity()
         self._target = parse_target(
-            options.url, server_name=options.server_name, timeout_seconds=options.timeout_seconds
+            options.url,
+            server_name=options.server_name,
+            server_port=options.server_port,
+            timeout_seconds=options.timeout_seconds,
         )
         self._tls = build_client_context(
             ca_file=options.ca_file,
+            ca_bundle=options.ca_bundle,
             insecure_skip_verify=options.insecure_skip_verify,
             client_cert=options.client_cert,
             client_key=options.client_key,
@@ -123,6 +130,7 @@ class DirectTransport:
             verified_name=self._target.verified_name or self._target.url.host or "",
             timeout_seconds=options.timeout_seconds,
         )
+        self._encoder = ReviewEncoder()
         self._slots = asyncio.Semaphore(options.concurrency)
         self._session: aiohttp.ClientSession | None = None
 
@@ -145,7 +153,7 @@ class DirectTransport:
         if self._session is None:
             raise RuntimeError("DirectTransport is used outside of its `async with` block")
         async with self._slots:
-            body = encode_review(review)
+            body = self._encoder.encode(review)
             started = time.perf_counter()
             outcome = await self._call(self._session, body)
             seconds = time.perf_counter() - started

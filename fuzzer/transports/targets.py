@@ -35,7 +35,9 @@ class Target:
     verified_name: str | None
 
 
-def parse_target(url: str, *, server_name: str | None, timeout_seconds: float) -> Target:
+def parse_target(
+    url: str, *, server_name: str | None, timeout_seconds: float, server_port: int = _SERVICE_PORT
+) -> Target:
     """The target for a webhook at `url`, known to itself as the service `server_name`.
 
     Raises InputError where the API server would refuse the URL or the timeout.
@@ -46,12 +48,12 @@ def parse_target(url: str, *, server_name: str | None, timeout_seconds: float) -
             f"a timeout of {timeout_seconds:g} s is not possible for a webhook",
             hint="timeoutSeconds may be 1 to 30; the default is 10.",
         )
-    path = _cleaned_path(parts.path)
+    path = cleaned_path(parts.path)
     return Target(
         url=URL(
             f"https://{parts.netloc}{path}?timeout={math.ceil(timeout_seconds)}s", encoded=True
         ),
-        host_header=f"{server_name}:{_SERVICE_PORT}" if server_name else parts.netloc,
+        host_header=f"{server_name}:{server_port}" if server_name else parts.netloc,
         verified_name=server_name,
     )
 
@@ -111,7 +113,7 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _cleaned_path(path: str) -> str:
+def cleaned_path(path: str) -> str:
     """`path.Join("/", path)` of Go: no empty, `.` or `..` segment, no trailing slash."""
     kept: list[str] = []
     for segment in path.split("/"):

@@ -18,17 +18,22 @@ def build_client_context(
     insecure_skip_verify: bool,
     client_cert: Path | None,
     client_key: Path | None,
+    ca_bundle: bytes | None = None,
 ) -> ssl.SSLContext:
     """A client context as kube-apiserver would use it.
 
-    Raises InputError when a file cannot be read, is no PEM, or key and certificate do not match.
+    `ca_bundle` is a caBundle, decoded, where there is no file. Raises InputError when a file or the
+    bundle cannot be read, is no PEM, or key and certificate do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     context.hostname_checks_common_name = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    _load_trust(context, ca_file=ca_file, insecure_skip_verify=insecure_skip_verify)
+    if ca_bundle is not None:
+        _load_ca_bundle(context, ca_bundle)
+    else:
+        _load_trust(context, ca_file=ca_file, insecure_skip_verify=insecure_skip_verify)
     _load_client_certificate(context, client_cert=client_cert, client_key=client_key)
     return context
 
@@ -48,6 +53,16 @@ def _load_trust(
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:
         _load_ca_file(context, ca_file)
+
+
+def _load_ca_bundle(context: ssl.SSLContext, ca_bundle: bytes) -> None:
+    try:
+        context.load_verify_locations(cadata=ca_bundle.decode("ascii", errors="replace"))
+    except ssl.SSLError as error:
+        raise InputError(
+            f"the caBundle holds no CA certificate that can be used ({_reason(error)})",
+            hint="The API server cannot call such a webhook either: caBundle is base64 of PEM.",
+        ) from error
 
 
 def _load_ca_file(context: ssl.SSLContext, ca_file: Path) -> None:

@@ -3,13 +3,16 @@
 The cache key is everything that decides what comes out: the Go sources, go.mod and go.sum of the
 module and of the local modules it replaces, the toolchain, the platform and the flags. A program
 is built under a temporary name and renamed, under a lock that dies with its holder.
+
+One folder may have several go.mod files (`go help build`, -modfile): the same sources, built with
+other versions of what they require.
 """
 
 import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.commands import Finished, run
@@ -19,16 +22,11 @@ from testbed.toolchains import Toolchain, find_toolchain, needed_go_version
 from webhook_fuzz.corpora.errors import IncompleteRunError
 
 MODULES = Path(__file__).with_name("modules")
-SOURCES = ("*.go", "go.mod", "go.sum")
 # Static, without the path of the checkout and without asking git: the same bytes everywhere.
-# Not optimised: compiling is what takes the time, and answering a few reviews needs no speed.
-FLAGS = (
-    "-trimpath",
-    "-buildvcs=false",
-    "-mod=readonly",
-    "-ldflags=-s -w",
-    "-gcflags=all=-N -l",
-)
+FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
+LINKER_FLAGS = "-s -w"
+# Compiling is what takes the time, and answering a few reviews needs no speed.
+NOT_OPTIMISED = "-gcflags=all=-N -l"
 ENVIRONMENT = {"CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local"}
 PARTIAL_SUFFIX = ".partial"
 
@@ -41,15 +39,40 @@ class BuildError(IncompleteRunError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoModule:
-    """A Go module of the testbed: its folder and the package in it (or in its graph) to build."""
+    """A Go module of the testbed: its folder and the package in it (or in its graph) to build.
+
+    `go_mod` is another go.mod than the folder's own, with its go.sum beside it. `variables` are
+    set by the linker (`-X`). `optimised` is for programs whose speed matters.
+    """
 
     folder: Path
     package: str = "."
+    suffix: str = ""
+    go_mod: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    optimised: bool = False
 
     @property
     def name(self) -> str:
-        """The folder's name, which is also the program's."""
-        return self.folder.name
+        """The folder's name, with the suffix of a variant: also the program's name."""
+        return self.folder.name + self.suffix
+
+    @property
+    def mod_files(self) -> tuple[Path, Path]:
+        """The go.mod and the go.sum to build with."""
+        go_mod = self.go_mod or self.folder / "go.mod"
+        return go_mod, go_mod.with_suffix(".sum")
+
+    @property
+    def flags(self) -> list[str]:
+        """What `go build` is given beside the package."""
+        linker = [LINKER_FLAGS, *(f"-X {name}={value}" for name, value in self.variables.items())]
+        flags = [*FLAGS, f"-ldflags={' '.join(linker)}"]
+        if not self.optimised:
+            flags.append(NOT_OPTIMISED)
+        if self.go_mod is not None:
+            flags.append(f"-modfile={self.go_mod}")
+        return flags
 
 
 API_027 = GoModule(folder=MODULES / "api027")
@@ -84,35 +107,46 @@ def build_with(toolchain: Toolchain, module: GoModule, progress: Progress) -> Pa
 def content_key(module: GoModule, toolchain: Toolchain) -> str:
     """What the cache calls this build: changes whenever the program could."""
     digest = hashlib.sha256()
-    for label in (toolchain.name, toolchain.platform, module.package, *FLAGS):
+    for label in (toolchain.name, toolchain.platform, module.package, *_flags_by_content(module)):
         digest.update(label.encode() + b"\0")
-    for root in _source_folders(module.folder):
-        for file in sorted(_sources(root)):
-            digest.update(f"{root.name}/{file.relative_to(root).as_posix()}".encode() + b"\0")
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    for root, file in _sources(module):
+        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.suffix
+        digest.update(f"{root.name}/{name}".encode() + b"\0")
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:24]
 
 
+def _flags_by_content(module: GoModule) -> list[str]:
+    """The flags without the one that names a file by its place: its content is a source."""
+    return [flag for flag in module.flags if not flag.startswith("-modfile=")]
+
+
 def _need(module: GoModule) -> tuple[int, int, int]:
-    return max(needed_go_version(root / "go.mod") for root in _source_folders(module.folder))
+    others = [root / "go.mod" for root in _replaced_folders(module)]
+    return max(needed_go_version(go_mod) for go_mod in (module.mod_files[0], *others))
 
 
-def _source_folders(folder: Path) -> list[Path]:
-    """The module's folder and those its go.mod replaces modules with."""
-    go_mod = (folder / "go.mod").read_text()
-    return [folder, *((folder / path).resolve() for path in _REPLACED.findall(go_mod))]
+def _replaced_folders(module: GoModule) -> list[Path]:
+    """The folders of local modules that the module's go.mod replaces others with."""
+    go_mod = module.mod_files[0].read_text()
+    return [(module.folder / path).resolve() for path in _REPLACED.findall(go_mod)]
 
 
-def _sources(root: Path) -> Iterator[Path]:
-    for pattern in SOURCES:
-        yield from root.rglob(pattern)
+def _sources(module: GoModule) -> Iterator[tuple[Path, Path]]:
+    """Every file that decides what is built, with the folder it belongs to."""
+    roots = {module.folder: module.mod_files}
+    for folder in _replaced_folders(module):
+        roots[folder] = (folder / "go.mod", folder / "go.sum")
+    for root, mod_files in roots.items():
+        files = [*sorted(root.rglob("*.go")), *(file for file in mod_files if file.exists())]
+        yield from ((root, file) for file in files)
 
 
 def _compile(toolchain: Toolchain, module: GoModule, program: Path, progress: Progress) -> None:
     partial = program.with_name(program.name + PARTIAL_SUFFIX)
     try:
         result = run(
-            [toolchain.program, "build", *FLAGS, "-o", partial, module.package],
+            [toolchain.program, "build", *module.flags, "-o", partial, module.package],
             doing=f"building {module.name} with {toolchain.name}",
             progress=progress,
             folder=module.folder,

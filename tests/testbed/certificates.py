@@ -1,8 +1,10 @@
 """Which certificate does a real webhook serve in a test?
 
 One for 127.0.0.1 and localhost, from an authority made for the occasion and trusted by nobody.
+Behind a service it is for the service's name as well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -27,8 +29,11 @@ class ServingFiles:
     key: Path
 
 
-def issue_certificate(folder: Path) -> ServingFiles:
-    """Make an authority and a serving certificate and write them into `folder`."""
+def issue_certificate(folder: Path, names: Sequence[str] = ()) -> ServingFiles:
+    """Make an authority and a serving certificate and write them into `folder`.
+
+    `names` are DNS names it is for beside localhost.
+    """
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority_name = _name("webhook-fuzz testbed authority")
     authority = (
@@ -44,7 +49,10 @@ def issue_certificate(folder: Path) -> ServingFiles:
         .add_extension(identifier, critical=False)
         .add_extension(
             x509.SubjectAlternativeName(
-                [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+                [
+                    *map(x509.DNSName, ("localhost", *names)),
+                    x509.IPAddress(ip_address("127.0.0.1")),
+                ]
             ),
             critical=False,
         )

@@ -6,6 +6,12 @@ def programs(request, tmp_path_factory):
 
 def test_…(programs):
     webhook = programs(API_031)     # built and started on first use, shared afterwards
+
+And a real API server?
+
+@pytest.fixture(scope="session")
+def plane(request):
+    return shared_control_plane(request.config)     # one a test process and version, for everybody
 """
 
 import sys
@@ -16,8 +22,11 @@ from typing import Protocol, TypeAlias, cast
 import pytest
 
 from testbed.builds import GoModule
+from testbed.control_planes import NEWEST, build_control_plane
 from testbed.programs import RunningProgram, serving
 from testbed.progress import Progress
+from webhook_fuzz.corpora.versions import Minor
+from webhook_fuzz.fuzzer.control_planes.planes import ControlPlane, control_plane
 
 Programs: TypeAlias = Callable[[GoModule], RunningProgram]
 
@@ -41,6 +50,23 @@ def running_programs(config: pytest.Config, folders: pytest.TempPathFactory) -> 
             return running[module]
 
         yield program
+
+
+_PLANES = pytest.StashKey[dict[Minor, ControlPlane]]()
+
+
+def shared_control_plane(config: pytest.Config, minor: Minor = NEWEST) -> ControlPlane:
+    """The control plane of a version, built and started on first use, stopped with the run.
+
+    All tests of the process share it: each keeps to a namespace and to names of its own.
+    """
+    planes = config.stash.setdefault(_PLANES, {})
+    if minor not in planes:
+        stack = ExitStack()
+        config.add_cleanup(stack.close)
+        programs = build_control_plane(minor, past_capture(config))
+        planes[minor] = stack.enter_context(control_plane(programs))
+    return planes[minor]
 
 
 def past_capture(config: pytest.Config) -> Progress:

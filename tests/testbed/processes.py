@@ -1,8 +1,8 @@
 """How does a test start a real program and be sure that it is gone afterwards?
 
-Every program here ends when its standard input closes (see leashes.py for those that would not
-by themselves): closing the pipe is the polite way to stop it, and what happens by itself when the
-test run is killed.
+Starting and stopping is the product's own (control_planes/processes.py): every program here ends
+when its standard input closes, which is what happens by itself when the test run is killed. This
+module knows when a webhook of the testbed is up.
 """
 
 import http.client
@@ -10,62 +10,19 @@ import os
 import select
 import ssl
 import subprocess
-import sys
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from webhook_fuzz.corpora.errors import IncompleteRunError
+from webhook_fuzz.fuzzer.control_planes.processes import log_tail
 
 START_SECONDS = 20.0
-STOP_SECONDS = 5.0
 POLL_SECONDS = 0.02
-LOG_LINES = 15
-LEASH = Path(__file__).with_name("leashes.py")
 
 
 class StartError(IncompleteRunError):
     """A program of the testbed did not start, or did not answer in time."""
-
-
-def leashed(command: Sequence[str | Path]) -> list[str | Path]:
-    """The command for a program that does not watch its standard input itself."""
-    return [sys.executable, "-I", LEASH, *command]
-
-
-@contextmanager
-def started(command: Sequence[str | Path], *, log: Path) -> Generator[subprocess.Popen[bytes]]:
-    """Run a program while the block lasts; its standard error goes to `log`."""
-    with log.open("ab") as errors:
-        process = subprocess.Popen(  # noqa: S603 - what we built
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors
-        )
-    try:
-        yield process
-    finally:
-        _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    if not _ends(process):
-        process.terminate()
-        if not _ends(process):
-            process.kill()
-            process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
-
-
-def _ends(process: subprocess.Popen[bytes]) -> bool:
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
 
 
 def first_line(process: subprocess.Popen[bytes], *, log: Path) -> bytes:
@@ -113,8 +70,7 @@ def start_error(process: subprocess.Popen[bytes], what: str, *, log: Path) -> St
     """An error with the end of the program's log."""
     status = process.poll()
     state = "is still running" if status is None else f"ended with status {status}"
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_LINES:])
     return StartError(
-        f"{process.args!r}: {what} within {START_SECONDS:.0f} s and {state}.\n{tail}",
+        f"{process.args!r}: {what} within {START_SECONDS:.0f} s and {state}.\n{log_tail(log)}",
         hint=f"The whole log is in {log}; run the command by hand to see more.",
     )

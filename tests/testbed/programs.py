@@ -9,7 +9,7 @@ Programs are built on first use. Nothing needs an API server, and nothing outliv
 import json
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,9 @@ from typing import TypedDict, cast
 
 from testbed.builds import EKS, GoModule, build
 from testbed.certificates import ServingFiles, issue_certificate
-from testbed.processes import StartError, first_line, leashed, started, wait_until_healthy
+from testbed.processes import StartError, first_line, wait_until_healthy
 from testbed.progress import Progress
+from webhook_fuzz.fuzzer.control_planes.processes import leashed, started
 
 LOCALHOST = "127.0.0.1"
 PORT_ATTEMPTS = 3
@@ -62,14 +63,25 @@ class RunningProgram:
         return self.base_url + path
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """Where one of our programs listens, and the names its certificate is for beside localhost."""
+
+    host: str = LOCALHOST
+    port: int = 0
+    names: Sequence[str] = ()
+
+
 @contextmanager
-def serving(module: GoModule, *, folder: Path, progress: Progress) -> Generator[RunningProgram]:
+def serving(
+    module: GoModule, *, folder: Path, progress: Progress, listening: Listening | None = None
+) -> Generator[RunningProgram]:
     """Build, start and finally stop one program; its certificates and log go into `folder`.
 
     Raises ToolchainError, BuildError or StartError.
     """
     program = build(module, progress)
-    with running(module, program, folder=folder) as webhook:
+    with running(module, program, folder=folder, listening=listening) as webhook:
         yield webhook
 
 
@@ -83,23 +95,29 @@ async def serving_async(
 
 
 @contextmanager
-def running(module: GoModule, program: Path, *, folder: Path) -> Generator[RunningProgram]:
-    """Start an already built program."""
-    files = issue_certificate(folder)
+def running(
+    module: GoModule, program: Path, *, folder: Path, listening: Listening | None = None
+) -> Generator[RunningProgram]:
+    """Start an already built program; only our own can listen elsewhere than on localhost."""
+    at = listening or Listening()
+    files = issue_certificate(folder, at.names)
     log = folder / f"{module.name}.log"
-    start = _running_eks if module == EKS else _running_ours
-    with start(module, program, files, log) as webhook:
-        yield webhook
+    if module == EKS:
+        with _running_eks(module, program, files, log) as webhook:
+            yield webhook
+    else:
+        with _running_ours(module, program, files, log, at) as webhook:
+            yield webhook
 
 
 @contextmanager
 def _running_ours(
-    module: GoModule, program: Path, files: ServingFiles, log: Path
+    module: GoModule, program: Path, files: ServingFiles, log: Path, at: Listening
 ) -> Generator[RunningProgram]:
     command: list[str | Path] = [
         program,
         "--listen",
-        f"{LOCALHOST}:0",
+        f"{at.host}:{at.port}",
         "--cert",
         files.certificate,
         "--key",
@@ -147,6 +165,7 @@ def _running_eks(
 
 def _wait(process: Popen[bytes], webhook: RunningProgram) -> None:
     context = ssl.create_default_context(cafile=str(webhook.authority))
+    context.check_hostname = False  # behind a service it is for that name, not for the address
     wait_until_healthy(process, webhook.base_url, context, log=webhook.log)
 
 

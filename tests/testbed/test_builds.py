@@ -3,6 +3,7 @@ import stat
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,39 @@ def test_where_go_is_installed_and_other_files_do_not_change_the_cache_key(
         program=Path("/elsewhere/go"), version=toolchain.version, platform=toolchain.platform
     )
     assert content_key(module, elsewhere) == before
+
+
+def test_another_go_mod_for_the_same_sources_changes_the_cache_key_by_its_content(
+    module: GoModule, toolchain: Toolchain, tmp_path: Path
+) -> None:
+    keys: list[str] = []
+    for name, text in (("a", "go 1.26.3\n"), ("b", "go 1.26.3\n"), ("c", "go 1.26.4\n")):
+        go_mod = tmp_path / name / "other.mod"
+        go_mod.parent.mkdir()
+        go_mod.write_text(text)
+        keys.append(content_key(replace(module, go_mod=go_mod), toolchain))
+    assert keys[0] == keys[1]
+    assert len({content_key(module, toolchain), *keys}) == 3
+
+
+def test_what_the_linker_sets_and_optimising_change_the_cache_key(
+    module: GoModule, toolchain: Toolchain
+) -> None:
+    variants = [
+        module,
+        replace(module, optimised=True),
+        replace(module, variables={"example.com/version": "1"}),
+        replace(module, variables={"example.com/version": "2"}),
+    ]
+    assert len({content_key(variant, toolchain) for variant in variants}) == 4
+
+
+def test_variants_of_a_module_are_built_with_their_flags(module: GoModule) -> None:
+    other = module.folder / "other.mod"
+    variant = replace(module, suffix="-1", go_mod=other, optimised=True, variables={"v": "1"})
+    assert variant.name == "program-1"
+    assert variant.flags[-2:] == ["-ldflags=-s -w -X v=1", f"-modfile={other}"]
+    assert module.flags[-1].startswith("-gcflags=")
 
 
 def test_a_failing_build_says_what_go_said_and_leaves_nothing(

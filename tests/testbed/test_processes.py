@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 
 from testbed.certificates import issue_certificate
-from testbed.processes import (
-    StartError,
-    first_line,
-    leashed,
-    started,
-    wait_until_healthy,
-)
+from testbed.processes import StartError, first_line, wait_until_healthy
+from webhook_fuzz.fuzzer.control_planes.processes import leashed, started
 
 # Prints its process id and then ignores its standard input, like any program that is not ours.
 STUBBORN = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
@@ -24,7 +19,8 @@ STUBBORN = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=Tru
 TEST_RUN = """\
 import sys, time
 from pathlib import Path
-from testbed.processes import first_line, leashed, started
+from testbed.processes import first_line
+from webhook_fuzz.fuzzer.control_planes.processes import leashed, started
 with started(leashed(sys.argv[2:]), log=Path(sys.argv[1])) as process:
     print(first_line(process, log=Path(sys.argv[1])).decode(), end="", flush=True)
     time.sleep(60)

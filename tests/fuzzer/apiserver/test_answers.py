@@ -150,6 +150,8 @@ def test_an_undecodable_patch_honours_the_failure_policy_since_1_34() -> None:
         invalid = read_answer(data, uid=UID, version="v1", api_server=Minor(1, minor))
         assert isinstance(invalid, InvalidAnswer)
         assert invalid.server_error is error
+        named = "received undecodable patch in webhook response" in invalid.detail
+        assert named is (error is ServerError.CALLING_WEBHOOK)
 
 
 def test_member_names_are_case_sensitive_and_unknown_ones_are_told() -> None:

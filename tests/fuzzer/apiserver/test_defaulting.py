@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
+from webhook_fuzz.fuzzer.apiserver.defaulting import default_patched_pod, default_pod
 from webhook_fuzz.fuzzer.apiserver.image_references import default_pull_policy
 from webhook_fuzz.fuzzer.apiserver.patches import apply_patch
 
@@ -39,6 +39,18 @@ def test_an_empty_spec_gets_what_every_pod_has() -> None:
             "terminationGracePeriodSeconds": 30,
         },
     }
+
+
+def test_a_patched_pod_does_not_get_its_kind_back() -> None:
+    pod = default_patched_pod({"spec": {}})
+    assert pod["spec"] == default_pod({"spec": {}})["spec"]
+    assert "kind" not in pod
+    assert "apiVersion" not in pod
+
+
+def test_amounts_of_whole_thousandths_keep_the_spelling_they_are_served_in() -> None:
+    container = container_of(resources={"limits": {"cpu": "5.", "memory": "0.5", "x": "0.1u"}})
+    assert container["resources"]["limits"] == {"cpu": "5.", "memory": "500m", "x": "1m"}
 
 
 def test_a_defaulted_pod_is_the_same_object(pod: dict[str, Any]) -> None:

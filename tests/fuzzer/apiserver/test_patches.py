@@ -84,6 +84,16 @@ def test_the_values_of_a_patch_are_not_changed_by_later_operations() -> None:
     assert patch.operations[0] == {"op": "add", "path": "/x", "value": {"list": []}}
 
 
+def test_below_a_null_it_added_the_older_library_panics() -> None:
+    patch = decoded(
+        {"op": "add", "path": "/a", "value": None}, {"op": "add", "path": "/a/b", "value": 1}
+    )
+    for version, panics in ((JsonPatchVersion.V4_12, True), (JsonPatchVersion.V4_13, False)):
+        with pytest.raises(PatchError) as caught:
+            apply_patch({}, patch, json_patch=version)
+        assert caught.value.panics is panics
+
+
 def test_a_failure_says_which_operation_and_where() -> None:
     with pytest.raises(PatchError) as caught:
         apply_patch(

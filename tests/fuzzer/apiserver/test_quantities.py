@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from webhook_fuzz.fuzzer.apiserver.quantities import (
     QuantityError,
-    canonical_quantity,
     parse_quantity,
+    served_quantity,
 )
 
 
@@ -35,11 +35,33 @@ spellings = st.from_regex(
 
 
 @given(spellings)
-def test_a_canonical_spelling_means_the_same_amount_and_is_its_own(spelling: str) -> None:
-    canonical = canonical_quantity(spelling)
-    assert canonical_quantity(canonical) == canonical
-    assert parse_quantity(canonical).nanos == parse_quantity(spelling).nanos
+def test_a_served_spelling_means_the_same_amount_and_stays_as_it_is(spelling: str) -> None:
+    served = served_quantity(spelling)
+    assert served_quantity(served) == served
+    assert parse_quantity(served).nanos == parse_quantity(spelling).nanos
 
 
-def test_space_around_a_quantity_is_ignored_where_json_is_decoded() -> None:
-    assert canonical_quantity(" 1024Mi ") == "1Gi"
+@pytest.mark.parametrize(
+    ("spelling", "served"),
+    [
+        (" 1024Mi ", "1Gi"),
+        ("1000", "1k"),
+        ("0.5", "500m"),
+        ("0.5Gi", "512Mi"),
+        ("1500m", "1500m"),
+        ("1025Mi", "1025Mi"),
+        ("+5", "+5"),
+        ("5.", "5."),
+        ("07Mi", "07Mi"),
+        ("08Mi", "8Mi"),
+        ("00", "0"),
+        ("1.000", "1"),
+        ("0.0000000001", "1n"),
+        ("123456789012345678901", "123456789012345678901"),
+        ("1234567890123457Ei", "9223372036854775807"),
+    ],
+)
+def test_a_spelling_that_passes_for_canonical_is_served_as_it_is(
+    spelling: str, served: str
+) -> None:
+    assert served_quantity(spelling) == served

@@ -4,8 +4,17 @@ from typing import Any
 import orjson
 import pytest
 
+from quality.sweeping import plan_of
+from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
+from webhook_fuzz.corpora.triggers.loading import load_shipped_triggers
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.apiserver.reviews import ReviewOptions, build_review, encode_review
+from webhook_fuzz.fuzzer.apiserver.reviews import (
+    ReviewEncoder,
+    ReviewOptions,
+    build_review,
+    encode_review,
+)
+from webhook_fuzz.fuzzer.generation.packing import with_trigger
 
 # Sent by the webhook client of k8s.io/apiserver v0.34.1 for a server-side dry run.
 AS_SENT = (
@@ -109,3 +118,41 @@ def test_what_go_always_writes_is_there_and_the_rest_is_shared(pod: dict[str, An
 )
 def test_odd_pods_can_be_sent_too(pod: dict[str, Any]) -> None:
     assert encode_review(build_review(pod, options(api_server=Minor(1, 30)))).endswith(b"}\n")
+
+
+@pytest.mark.parametrize("api_server", [Minor(1, 29), Minor(1, 37)], ids=str)
+def test_an_encoder_writes_the_same_bytes_for_every_review_of_a_sweep(api_server: Minor) -> None:
+    encoder, plan = ReviewEncoder(), plan_of()
+    triggers = [NO_TRIGGER, *load_shipped_triggers()]
+    for trigger in triggers:
+        for case in plan.sweep.cases[:2]:
+            pod = with_trigger(case, trigger).pod
+            review = build_review(pod, options(api_server=api_server))
+            assert encoder.encode(review) == encode_review(review)
+
+
+def test_an_encoder_escapes_what_stands_inside_and_outside_of_a_spec(pod: dict[str, Any]) -> None:
+    pod["metadata"]["annotations"] = {"<a>": "&\u2028é"}
+    pod["spec"]["hostname"] = "<&>\u2029ü"
+    encoder = ReviewEncoder()
+    for _ in range(2):
+        review = build_review(pod, options())
+        assert encoder.encode(review) == encode_review(review)
+
+
+@pytest.mark.parametrize("spec", [{"x": float(2**70), "y": "\ud800"}, {"x": 2**70}, None, [], "x"])
+def test_an_encoder_writes_odd_specs_too(spec: Any) -> None:  # noqa: ANN401 - any JSON value
+    review = build_review({"metadata": {}, "spec": spec}, options())
+    assert ReviewEncoder().encode(review) == encode_review(review)
+
+
+def test_an_encoder_writes_a_review_without_a_pod() -> None:
+    review = build_review(None, options(operation="DELETE"))
+    assert ReviewEncoder().encode(review) == encode_review(review)
+
+
+def test_an_encoder_keeps_apart_more_specs_than_it_remembers() -> None:
+    encoder = ReviewEncoder()
+    for turn in range(200):
+        review = build_review({"spec": {"hostname": f"h{turn}"}}, options())
+        assert encoder.encode(review) == encode_review(review)

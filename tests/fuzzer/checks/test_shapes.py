@@ -2,7 +2,7 @@
 
 import pytest
 
-from observed import add, container, findings, observe, pod, remove, replace, told
+from observed import add, container, findings, pod, remove, replace, told
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.checks.shapes import mechanism
 from webhook_fuzz.fuzzer.findings import Finding
@@ -228,7 +228,7 @@ class TestNeedlessPatch:
 @pytest.mark.parametrize(
     ("patch", "name"),
     [
-        ([], None),
+        ([], "surgical"),
         ([add("/metadata/labels", {"a": "b"})], "surgical"),
         ([add("/spec/containers/0", container("x"))], "surgical"),
         ([remove("/spec/hostUsers")], "typed-round-trip"),
@@ -240,6 +240,12 @@ class TestNeedlessPatch:
         ),
     ],
 )
-def test_the_mechanism_is_the_worst_the_patch_shows(patch: Patch, name: str | None) -> None:
+def test_the_mechanism_is_the_worst_the_patch_shows(patch: Patch, name: str) -> None:
     sent = pod(hostUsers=False, volumes=[{"name": "v", "emptyDir": {}}])
-    assert mechanism(observe(sent, patch)) == name
+    assert mechanism(findings(sent, patch)) == name
+
+
+def test_values_that_moved_show_that_lists_were_compared_by_index() -> None:
+    moved = Finding(code="WF104", explanation="x")
+    lost = Finding(code="WF102", explanation="x")
+    assert mechanism([lost, moved]) == "index-comparison"

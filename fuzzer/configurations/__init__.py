@@ -1,0 +1,1 @@
+"""What is wrong with webhook configurations, before any pod is sent?"""

@@ -1,0 +1,1 @@
+"""How is a cluster asked whether it can run a feature, and in which order?"""

@@ -1,0 +1,1 @@
+"""What is done on a staging cluster, and what comes of it?"""
