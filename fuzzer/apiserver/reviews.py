@@ -211,7 +211,7 @@ def _spec(spec: JsonValue, api_server: Minor) -> JsonValue:
         if isinstance(elements := spec.get(name), list):
             _collect(changes, name, elements, [_with_resources(each) for each in elements])
     if isinstance(volumes := spec.get("volumes"), list):
-        written = [
+        written: list[JsonValue] = [
             _volume(each, api_server) if isinstance(each, dict) and "ephemeral" in each else each
             for each in volumes
         ]
