@@ -10,7 +10,7 @@ from functools import cached_property
 from webhook_fuzz.corpora.exchanges import Answered, Exchange
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.fields.schemas import FieldSchema
-from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.apiserver.answers import Answer, InvalidAnswer, read_answer
@@ -86,21 +86,31 @@ class Observation:
 
     @cached_property
     def patched(self) -> JsonObject | PatchError | None:
-        """The pod after the patch, before decoding; None when there is no patch to apply."""
+        """The pod after the patch, before decoding; None when there is no patch to apply.
+
+        What a patch put in its place that is no object is decoded, and refused, as it is.
+        """
+        if not isinstance(self.patch, Patch):
+            return None
+        applied = self._applied
+        return applied if isinstance(applied, dict | PatchError) else {}
+
+    @cached_property
+    def _applied(self) -> JsonValue | PatchError:
+        """Whatever the patch makes of the pod."""
         if not isinstance(self.patch, Patch):
             return None
         try:
-            result = apply_patch(self.sent, self.patch, json_patch=json_patch_version(self.target))
+            return apply_patch(self.sent, self.patch, json_patch=json_patch_version(self.target))
         except PatchError as error:
             return error
-        return result if isinstance(result, dict) else {}
 
     @cached_property
     def decoded(self) -> Decoded | DecodeError | None:
         """What decoding makes of the patched pod, and what it drops or refuses."""
-        if not isinstance(self.patched, dict):
+        if not isinstance(self.patched, dict) or isinstance(self._applied, PatchError):
             return None
-        return decode_object(self.patched, self.schema, reuse=self.sent)
+        return decode_object(self._applied, self.schema, reuse=self.sent)
 
     @cached_property
     def result(self) -> JsonObject | None:

@@ -187,6 +187,9 @@ def _steps_for(run: RunResult, webhook: WebhookResult) -> Iterator[NextStep]:
     if webhook["verdict"] == "not-exercised":
         tried = coverage_of(run, webhook)
         count = len(tried["triggers"]) if tried else 0
+        if not count:
+            yield NextStep(webhook=name, text=webhook["sentence"])
+            return
         yield NextStep(
             webhook=name,
             text=f"None of the {counted(count, 'trigger')} tried made it act. Find the label, "

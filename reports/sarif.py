@@ -11,7 +11,12 @@ from collections.abc import Sequence
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.reports.cluster_results import ClusterFindingResult
-from webhook_fuzz.reports.overviews import full_name, order_findings, order_webhooks
+from webhook_fuzz.reports.overviews import (
+    full_name,
+    order_cluster_findings,
+    order_findings,
+    order_webhooks,
+)
 from webhook_fuzz.reports.results import FindingResult, RunResult, Severity, ToolInfo, WebhookResult
 from webhook_fuzz.reports.texts import visible
 
@@ -19,6 +24,10 @@ SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 FINGERPRINT = "webhookFuzz/v1"
+_IN_RUN_JSON: JsonObject = {
+    "artifactLocation": {"uri": "run.json"},
+    "region": {"startLine": 1},
+}
 LEVELS: dict[Severity, str] = {
     "critical": "error",
     "error": "error",
@@ -36,19 +45,49 @@ def render_sarif(run: RunResult) -> str:
     run, whatever else changed.
     """
     findings = order_findings(run["findings"])
-    codes = list(dict.fromkeys(finding["code"] for finding in findings))
+    cluster = run.get("cluster")
+    around = order_cluster_findings(cluster) if cluster else ()
+    driver = build_driver(run["tool"], [*findings, *around])
+    codes = list(dict.fromkeys(finding["code"] for finding in (*findings, *around)))
     return render_log(
         {
-            "tool": {"driver": build_driver(run["tool"], findings)},
+            "tool": {"driver": driver},
             "invocations": [_invocation(run)],
             "columnKind": "unicodeCodePoints",
-            "results": [_result(run, finding, codes) for finding in findings],
+            "results": [
+                *(_result(run, finding, codes) for finding in findings),
+                *(_cluster_result(finding, codes) for finding in around),
+            ],
             "properties": {
                 "kubernetes": visible(run["target"]["kubernetes"]),
                 "verdicts": {full_name(w): w["verdict"] for w in order_webhooks(run)},
             },
         }
     )
+
+
+def _cluster_result(finding: ClusterFindingResult, codes: list[str]) -> JsonObject:
+    subject, path = finding["subject"], finding["path"]
+    said = [f"{subject}: {finding['explanation']}", finding["evidence"], finding["remedy"]]
+    return {
+        "ruleId": finding["code"],
+        "ruleIndex": codes.index(finding["code"]),
+        "level": LEVELS[finding["severity"]],
+        "message": {"text": " ".join(part for part in said if part)},
+        "locations": [
+            {
+                "physicalLocation": _IN_RUN_JSON,
+                "logicalLocations": [
+                    {
+                        "name": path or subject,
+                        "fullyQualifiedName": f"{subject}/{path}" if path else subject,
+                    }
+                ],
+            }
+        ],
+        "partialFingerprints": {FINGERPRINT: fingerprint(finding["code"], subject, path)},
+        "properties": {"severity": finding["severity"], "webhook": subject},
+    }
 
 
 def render_log(run: JsonObject) -> str:
@@ -123,10 +162,7 @@ def _result(run: RunResult, finding: FindingResult, codes: list[str]) -> JsonObj
         "message": {"text": _message(owner, finding)},
         "locations": [
             {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": "run.json"},
-                    "region": {"startLine": 1},
-                },
+                "physicalLocation": _IN_RUN_JSON,
                 "logicalLocations": [
                     {"name": finding["path"] or owner, "fullyQualifiedName": place}
                 ],

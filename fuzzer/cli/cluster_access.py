@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from webhook_fuzz.corpora.bundles import Bundle, load_bundle, save_bundle
+from webhook_fuzz.corpora.exchanges import Exchange
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.maskings import Masker
 from webhook_fuzz.fuzzer.cli.version import tool_version
@@ -39,7 +40,7 @@ class Bundles:
 class Access:
     """Who is asked. `live` is False for a bundle: then nobody else can be called either.
 
-    `seeds` and `dry_runs` are kept beside the answers.
+    `seeds`, `exchanges` and `dry_runs` are kept beside the answers.
     """
 
     api: "ClusterApi"
@@ -47,6 +48,7 @@ class Access:
     server: str
     live: bool
     seeds: Sequence[JsonObject] = ()
+    exchanges: list[Exchange] = field(default_factory=list[Exchange])
     dry_runs: list[JsonObject] = field(default_factory=list[JsonObject])
 
 
@@ -108,6 +110,7 @@ async def access_cluster(options: ClusterOptions, bundles: Bundles) -> AsyncIter
             tool=tool_version(),
             answers=recording.answers,
             seeds=tuple(access.seeds),
+            exchanges=tuple(access.exchanges),
             dry_runs=tuple(access.dry_runs),
         )
         save_bundle(kept_bundle, bundles.write, masker=masker)

@@ -51,6 +51,7 @@ class OnCluster:
     parts: frozenset[str]
     allow_side_effects: bool
     offline_bundle: Path | None = None
+    live: bool = False
 
 
 def cluster_run_options(command: _Command) -> _Command:
@@ -82,6 +83,11 @@ def cluster_run_options(command: _Command) -> _Command:
         help="Leave out a part of a cluster's run. Repeatable.",
     )
     @click.option(
+        "--live",
+        is_flag=True,
+        help="Also create some pods for real, behind a scheduling gate, and delete them again.",
+    )
+    @click.option(
         "--offline-bundle",
         type=_FILE,
         metavar="FILE",
@@ -103,6 +109,7 @@ def cluster_run_options(command: _Command) -> _Command:
         skip: tuple[str, ...],
         allow_side_effects: bool,
         offline_bundle: Path | None,
+        live: bool,
         **others: object,
     ) -> object:
         if context is None and not in_cluster:
@@ -111,6 +118,7 @@ def cluster_run_options(command: _Command) -> _Command:
                 "--namespace": namespace,
                 "--webhook": webhooks,
                 "--offline-bundle": offline_bundle,
+                "--live": live,
             }
             lonely = [name for name, value in given.items() if value]
             if lonely:
@@ -126,6 +134,7 @@ def cluster_run_options(command: _Command) -> _Command:
             parts=frozenset(PARTS) - frozenset(skip),
             allow_side_effects=allow_side_effects,
             offline_bundle=offline_bundle,
+            live=live,
         )
         return command(*args, on_cluster=chosen, **others)
 

@@ -17,7 +17,7 @@ from webhook_fuzz.corpora.fields.gates import load_gates
 from webhook_fuzz.corpora.triggers.definitions import Trigger
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.cli.campaign_progress import CampaignProgress
-from webhook_fuzz.fuzzer.cli.cluster_access import Bundles, access_cluster
+from webhook_fuzz.fuzzer.cli.cluster_access import Access, Bundles, access_cluster
 from webhook_fuzz.fuzzer.cli.cluster_run_options import Asked, OnCluster
 from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.cluster.api_servers import connect_directly
@@ -26,18 +26,20 @@ from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery
 from webhook_fuzz.fuzzer.cluster.discovery import discover
 from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, attempt
-from webhook_fuzz.fuzzer.cluster.namespaces import NamespaceOptions, work_namespace
+from webhook_fuzz.fuzzer.cluster.namespaces import NamespaceOptions, WorkNamespace, work_namespace
 from webhook_fuzz.fuzzer.cluster.surveying import survey
 from webhook_fuzz.fuzzer.cluster.workload_triggers import find_workload_triggers, trigger_keys
 from webhook_fuzz.fuzzer.cluster.workloads import WorkloadPods, read_workload_pods
 from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks
+from webhook_fuzz.fuzzer.events import CaseJudged
 from webhook_fuzz.fuzzer.examining.examinations import examine_cluster
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.fuzzer.plans import build_plan
 from webhook_fuzz.fuzzer.readiness.gate_traits import SIDECARS
 from webhook_fuzz.fuzzer.staging.api_server_facts import read_gates, read_policies, read_version
-from webhook_fuzz.fuzzer.staging.campaigns import Campaign, CampaignOptions
+from webhook_fuzz.fuzzer.staging.campaigns import Campaign, CampaignEvent, CampaignOptions
+from webhook_fuzz.fuzzer.staging.chain_tallies import ChainCaseJudged
 from webhook_fuzz.fuzzer.staging.walked_suspects import WalkedWebhooks
 from webhook_fuzz.fuzzer.transports.choosing import ReachOptions
 from webhook_fuzz.reports.cluster_folds import ClusterFacts, add_cluster, tallies_of
@@ -61,7 +63,7 @@ async def run_on_cluster(asked: Asked, on_cluster: OnCluster) -> RunResult:
         bundles = Bundles(write=on_cluster.offline_bundle)
         async with access_cluster(_cluster_options(on_cluster), bundles) as access:
             progress.say(f"looking around in {access.context}")
-            ran = await _run(access.api, asked, on_cluster, progress=progress)
+            ran = await _run(access, asked, on_cluster, progress=progress)
             facts = replace(ran.facts, context=access.context, server=access.server)
             access.seeds = [seed.pod for seed in ran.campaign.plan.seeds]
     plan = ran.campaign.plan
@@ -87,8 +89,9 @@ class _Ran:
 
 
 async def _run(
-    api: ClusterApi, asked: Asked, options: OnCluster, *, progress: CampaignProgress
+    access: Access, asked: Asked, options: OnCluster, *, progress: CampaignProgress
 ) -> _Ran:
+    api, keep = access.api, options.offline_bundle is not None
     version, minor = await read_version(api)
     discovery = await discover(api, now=datetime.now(UTC), dial=False, namespace=options.namespace)
     _check_names(options.webhooks, discovery)
@@ -127,6 +130,7 @@ async def _run(
                 namespace=place.name if place else None,
                 namespace_labels=place.labels if place else None,
                 only=options.webhooks,
+                live=place.work if place and options.live else None,
                 alone="webhooks" in options.parts,
                 gates={} if isinstance(gates, Unseen) else gates,
                 others=() if isinstance(policies, Unseen) else policies,
@@ -135,6 +139,8 @@ async def _run(
         )
         async for event in campaign.events():
             progress.show_campaign(event)
+            if keep:
+                _keep(access, event)
     facts = ClusterFacts(
         context="",
         server="",
@@ -144,6 +150,18 @@ async def _run(
         not_seen=not_seen,
     )
     return _Ran(campaign=campaign, facts=facts)
+
+
+def _keep(access: Access, event: CampaignEvent) -> None:
+    """What was sent and what came back, for an offline bundle."""
+    match event:
+        case CaseJudged():
+            access.exchanges.append(event.observation.exchange)
+        case ChainCaseJudged():
+            refusal = event.denial.said if event.denial else None
+            access.dry_runs.append({"sent": event.sent, "stored": event.stored, "refusal": refusal})
+        case _:
+            pass
 
 
 def _add_triggers(asked: Asked, own: WorkloadPods, discovery: Discovery) -> tuple[Trigger, ...]:
@@ -185,10 +203,14 @@ def _check_names(wanted: Sequence[str], discovery: Discovery) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where pods are created in dry runs; `labels` are None where they may not be read."""
+    """Where pods are created in dry runs; `labels` are None where they may not be read.
+
+    `work` is the namespace itself, where it was read: no pod is stored in any other.
+    """
 
     name: str
     labels: Mapping[str, str] | None
+    work: WorkNamespace | None = None
 
 
 @asynccontextmanager
@@ -205,7 +227,7 @@ async def _place(api: ClusterApi, options: OnCluster) -> AsyncIterator[_Place | 
         wanted = NamespaceOptions(name=options.namespace)
         try:
             found = await stack.enter_async_context(work_namespace(api, wanted))
-            place = _Place(name=found.name, labels=found.labels)
+            place = _Place(name=found.name, labels=found.labels, work=found)
         except ClusterError as error:
             if error.trouble is not Trouble.FORBIDDEN:
                 raise

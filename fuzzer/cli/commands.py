@@ -17,12 +17,12 @@ from webhook_fuzz.fuzzer.cli.exits import Exit
 _COMMANDS = {
     "run": ("run", "Sweep webhooks and report which pod fields they break."),
     "demo": ("demo", "Sweep webhooks with known faults, without a cluster."),
-    "fields": ("fields", "List the pod fields by Kubernetes version and feature gate."),
-    "webhooks": ("webhooks", "List a cluster's webhooks in the order they are called."),
-    "lint": ("lint", "Check webhook configurations, on a cluster or in manifests."),
-    "rbac": ("rbac", "Print the least roles webhook-fuzz needs, or what of them is missing."),
     "doctor": ("doctor", "Find out whether a cluster can run native sidecars or another feature."),
+    "lint": ("lint", "Check webhook configurations, on a cluster or in manifests."),
+    "webhooks": ("webhooks", "List a cluster's webhooks in the order they are called."),
     "blame": ("blame", "Show who set each field of a pod, and who took what is missing."),
+    "rbac": ("rbac", "Print the least roles webhook-fuzz needs, or what of them is missing."),
+    "fields": ("fields", "List the pod fields by Kubernetes version and feature gate."),
     "explain": ("explain", "Explain a finding: what happens, why, how to fix it."),
     "report": ("report", "Render a run.json as HTML, JUnit, SARIF or Markdown."),
     "version": ("version", "Show the version of webhook-fuzz and of its field catalogue."),
@@ -53,6 +53,8 @@ Examples:
   webhook-fuzz demo
   webhook-fuzz run --url https://127.0.0.1:8443/mutate --ca ca.crt --output out
   webhook-fuzz run --url https://127.0.0.1:8443/mutate --ca ca.crt --trigger vault
+  webhook-fuzz run --context staging --output out
+  webhook-fuzz doctor --context staging
   webhook-fuzz explain WF104
   webhook-fuzz fields --since 1.34
 

@@ -20,9 +20,11 @@ from webhook_fuzz.fuzzer.apiserver.matching import Decision, Matching
 from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
 from webhook_fuzz.fuzzer.cluster.discoveries import DiscoveredWebhook, Discovery
 from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Unseen
+from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 from webhook_fuzz.fuzzer.cluster.pod_reach import match_any_pod
 from webhook_fuzz.fuzzer.engine import WebhookSweep
 from webhook_fuzz.fuzzer.events import Event, TriggerEffect
+from webhook_fuzz.fuzzer.generation.cases import Case
 from webhook_fuzz.fuzzer.plans import Plan, replan
 from webhook_fuzz.fuzzer.staging.chain_cases import pack_chain_cases
 from webhook_fuzz.fuzzer.staging.chain_sweeps import ChainSweep, Surroundings
@@ -32,6 +34,8 @@ from webhook_fuzz.fuzzer.staging.wanted_labels import select_seeds
 from webhook_fuzz.fuzzer.transports.choosing import ReachOptions, choose_reaches
 from webhook_fuzz.fuzzer.transports.reaching import Reach, Reaches, Way
 
+LIVE_PODS = 3
+"""Pods that are created for real, where that was asked for: a sidecar in every position."""
 _ANY_POD: JsonObject = {"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": {}}
 
 
@@ -41,7 +45,8 @@ class CampaignOptions:
 
     `namespace` is where pods are created in dry runs, None for no dry runs at all; `only` are the
     webhooks (`CONFIG/NAME`, or a configuration) to call alone, all of them when empty. Without
-    `alone`, webhooks are called alone only to find out which of them took a field.
+    `alone`, webhooks are called alone only to find out which of them took a field. `live` is where
+    some pods are created for real as well, behind a scheduling gate.
     """
 
     api_server: Minor
@@ -49,6 +54,7 @@ class CampaignOptions:
     namespace_labels: Mapping[str, str] | None = None
     only: Collection[str] = ()
     alone: bool = True
+    live: WorkNamespace | None = None
     gates: Mapping[str, bool] = field(default_factory=dict[str, bool])
     others: tuple[str, ...] = ()
     reach: ReachOptions = field(default_factory=ReachOptions)
@@ -168,8 +174,18 @@ class Campaign:
                 async for event in sweep.events(cases):
                     chain.add(event)
                     yield event
+                async for event in self._live_events(sweep, cases[:LIVE_PODS]):
+                    chain.add(event)
+                    yield event
             except ClusterError as error:
                 self._note("what the whole chain does to every pod", error)
+
+    async def _live_events(
+        self, sweep: ChainSweep, cases: Sequence[Case]
+    ) -> AsyncIterator[ChainCaseJudged]:
+        if self.options.live is not None:
+            for case in cases:
+                yield await sweep.judge_live(case, self.options.live)
 
     def _acting(self) -> list[Trigger]:
         """The triggers that made a webhook act."""

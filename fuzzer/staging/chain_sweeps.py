@@ -25,12 +25,15 @@ from webhook_fuzz.fuzzer.chains.hops import Walk
 from webhook_fuzz.fuzzer.chains.losses import Loss, find_losses
 from webhook_fuzz.fuzzer.chains.walking import WalkOptions, walk_chain
 from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
+from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
+from webhook_fuzz.fuzzer.cluster.live_pods import live_pod
+from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 from webhook_fuzz.fuzzer.generation.cases import Case
 from webhook_fuzz.fuzzer.generation.packing import subset_case
 from webhook_fuzz.fuzzer.plans import Plan
 from webhook_fuzz.fuzzer.staging.chain_tallies import ChainCaseJudged
 from webhook_fuzz.fuzzer.transports import Caller
-from webhook_fuzz.fuzzer.transports.dry_run import DryRun, Refused, dry_run_pod
+from webhook_fuzz.fuzzer.transports.dry_run import Created, DryRun, Refused, dry_run_pod
 
 _AT_ONCE: Final = 8
 _MOST_ATTEMPTS: Final = 4
@@ -102,6 +105,7 @@ class ChainSweep:
     async def _judge_once(self, case: Case) -> ChainCaseJudged:
         dry_run = await dry_run_pod(self.api, case.pod, namespace=self.around.namespace)
         outcome = dry_run.outcome
+        stored = None if isinstance(outcome, Refused) else outcome.pod
         if isinstance(outcome, Refused):
             denial = outcome.denial
             found = await self._why_invalid(case, dry_run) if _is_invalid(denial) else ()
@@ -110,10 +114,28 @@ class ChainSweep:
         return ChainCaseJudged(
             case=case,
             sent=dry_run.sent,
+            stored=stored,
             unknown_fields=dry_run.unknown_fields,
             attributions=found,
             denial=denial,
         )
+
+    async def judge_live(self, case: Case, namespace: WorkNamespace) -> ChainCaseJudged:
+        """Create one pod for real, behind a scheduling gate, and delete it again.
+
+        Raises ClusterError when the API server does not answer.
+        """
+        sent = _without_finalizers(case.pod)
+        try:
+            async with live_pod(self.api, sent, namespace) as stored:
+                dry_run = DryRun(sent=sent, unknown_fields=(), outcome=Created(pod=stored))
+                found = await self._why_lost(case, dry_run, stored)
+        except ClusterError as error:
+            if error.trouble not in {Trouble.REFUSED, Trouble.FORBIDDEN}:
+                raise
+            denial = Denial(refuser=Refuser.OTHER, said=error.message)
+            return ChainCaseJudged(case=case, sent=sent, denial=denial)
+        return ChainCaseJudged(case=case, sent=sent, stored=stored, attributions=found)
 
     async def _why_lost(
         self, case: Case, dry_run: DryRun, stored: JsonObject
@@ -191,6 +213,15 @@ class ChainSweep:
 
     def _seed(self, case: Case) -> SeedPod:
         return next(seed for seed in self.plan.seeds if seed.name == case.seed)
+
+
+def _without_finalizers(pod: JsonObject) -> JsonObject:
+    """The pod without what would keep it from being deleted: no live pod has any."""
+    metadata = pod.get("metadata")
+    if not isinstance(metadata, dict):
+        return pod
+    left = {name: value for name, value in metadata.items() if name != "finalizers"}
+    return {**pod, "metadata": left}
 
 
 def _is_invalid(denial: Denial) -> bool:

@@ -16,13 +16,15 @@ from webhook_fuzz.fuzzer.generation.cases import Case
 class ChainCaseJudged:
     """One pod's way through the chain.
 
-    `sent` is the pod without `unknown_fields`, the catalogue paths the API server does not know.
+    `sent` is the pod without `unknown_fields`, the catalogue paths the API server does not know;
+    `stored` is what became of it, None when it was refused.
     `denial` is why it was refused, None when it was accepted; `invalid_fields` are catalogue paths
     the API server refused before this attempt, with its words: their probes are not on the pod.
     """
 
     case: Case
     sent: JsonObject
+    stored: JsonObject | None = None
     unknown_fields: tuple[str, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     denial: Denial | None = None

@@ -143,6 +143,12 @@ def test_a_value_of_the_wrong_type_is_wf006(path: str, value: JsonValue) -> None
     assert codes(findings(pod(), [add(path, value)])) == ["WF006"]
 
 
+@pytest.mark.parametrize("value", [[], "pod", 3])
+def test_something_else_in_place_of_the_pod_does_not_decode(value: JsonValue) -> None:
+    found = codes(findings(pod(), [{"op": "replace", "path": "", "value": value}]))
+    assert {"WF005", "WF006"} & set(found)
+
+
 class TestAddsUnknownField:
     @pytest.mark.parametrize(
         ("path", "value", "found_at"),

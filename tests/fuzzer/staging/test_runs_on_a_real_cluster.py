@@ -1,5 +1,6 @@
 """Does a run on a cluster with eight webhooks name exactly the culprits, and leave nothing?"""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from testbed.expectations import expect, topmost
 from testbed.fixtures import past_capture
 from testbed.registrations import build_pod
 from testbed.staging import BACKEND_GONE, MATCHES_NOTHING, SPARED, Staging, staging
+from webhook_fuzz.corpora.bundles import load_bundle
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.control_planes.options import ControlPlaneOptions, User
@@ -253,3 +255,43 @@ def _grant(cluster: Cluster, name: str, rules: list[dict[str, Any]], user: User)
             },
         },
     )
+
+
+async def test_live_pods_are_gone_afterwards_and_an_offline_bundle_answers_without_the_cluster(
+    staged: Staging, tmp_path: Path
+) -> None:
+    staged.cluster.create_namespace("spared", **{SPARED: "yes"})
+    bundle = tmp_path / "staging.json.gz"
+    ran, result = await run(
+        staged,
+        tmp_path,
+        *("--namespace", "spared", "--live", "--skip", "webhooks", "--skip", "doctor"),
+        *("--offline-bundle", bundle, "--fail-on", "never"),
+    )
+    assert ran.code == 3  # the webhook that nobody serves
+    dry_run = result["cluster"]["dry_run"]
+    assert dry_run["accepted"] == dry_run["sent"]
+    assert dry_run["lost"] == []
+    assert _items(staged.cluster, "/api/v1/namespaces/spared/pods") == []
+    kept = load_bundle(bundle)
+    assert len(kept.dry_runs) == dry_run["sent"]
+    assert staged.plane.token not in gzip.decompress(bundle.read_bytes()).decode()
+    listed = await run_cli("webhooks", "--bundle", bundle, "--format", "json", cwd=tmp_path)
+    assert len(json.loads(listed.out)["webhooks"]) == 8
+    linted = await run_cli("lint", "--bundle", bundle, "--format", "json", cwd=tmp_path)
+    codes = {each["code"] for each in json.loads(linted.out)["findings"]}
+    assert codes == {each["code"] for each in result["cluster"]["findings"]}
+
+
+async def test_the_doctor_names_the_webhook_that_takes_the_field(
+    staged: Staging, tmp_path: Path
+) -> None:
+    ran = await run_cli(
+        *("doctor", "--context", "staging", "--kubeconfig", staged.plane.kubeconfig),
+        *("--namespace", "default"),
+        cwd=tmp_path,
+    )
+    assert ran.code == 1
+    assert "WF101" in ran.out
+    assert "30-logging/30-logging.example.com" in ran.out
+    assert "20-identity" not in ran.out
