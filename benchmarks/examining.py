@@ -1,4 +1,4 @@
-"""How long does `webhook-fuzz doctor` take on a cluster of a thousand nodes, and how much memory?
+"""What do `doctor`, `lint` and `webhooks` cost on a cluster of 1,000 nodes and 300 webhooks?
 
 Whole processes, beside one that fetches the same answers over HTTP and drops them.
 """
@@ -13,14 +13,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import yaml
 
 from benchmarks.measuring import Effort, Figure, Goal, Measured, Unit, alternate
 
-_MOST_SECONDS = 30.0
-_MOST_MEBIBYTES = 300.0
+_BOUNDS = ((Unit.SECONDS, 30.0), (Unit.MEBIBYTES, 300.0))
 _SIZES = (1_000, 10_000)
 _QUICK_SIZES = (20, 100)
 _OTHER = "aiohttp client that drops the answers"
@@ -40,12 +40,19 @@ def measure(effort: Effort) -> Iterator[Figure]:
     program = str(Path(sysconfig.get_path("scripts")) / "webhook-fuzz")
     with tempfile.TemporaryDirectory() as folder, _cluster(nodes, pods) as url:
         kubeconfig = _write_kubeconfig(Path(folder) / "kubeconfig", url)
-        ours = [program, "doctor", "--kubeconfig", str(kubeconfig), "--fail-on", "never"]
-        other = [sys.executable, "-m", "benchmarks.fetching", url, str(nodes)]
-        for unit, bound in ((Unit.SECONDS, _MOST_SECONDS), (Unit.MEBIBYTES, _MOST_MEBIBYTES)):
+        at = ["--kubeconfig", str(kubeconfig)]
+        commands = {
+            f"doctor on {nodes} nodes and {pods} pods": ["doctor", *at, "--fail-on", "never"],
+            "lint of 300 webhooks": ["lint", *at, "--no-dial", "--fail-on", "never"],
+            "webhooks, 300 of them": ["webhooks", *at, "--no-dial"],
+        }
+        for (name, command), (unit, bound) in product(commands.items(), _BOUNDS):
+            ours = [program, *command]
+            whole = command[0] == "doctor"
+            other = [sys.executable, "-m", "benchmarks.fetching", url, str(nodes if whole else 0)]
             found = alternate(partial(_cost, ours, unit), partial(_cost, other, unit), effort)
             yield Figure(
-                name=f"doctor on {nodes} nodes and {pods} pods, {unit}",
+                name=f"{name}, {unit}",
                 other_name=_OTHER,
                 unit=unit,
                 ours=found[0],

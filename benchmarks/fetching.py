@@ -1,6 +1,6 @@
 """Fetches what `webhook-fuzz doctor` asks for, and drops it.
 
-usage: python -m benchmarks.fetching URL NODES
+usage: python -m benchmarks.fetching URL NODES      (0: the webhook configurations only)
 
 What a program costs that does nothing with the answers.
 """
@@ -9,6 +9,8 @@ import asyncio
 import sys
 
 import aiohttp
+
+from benchmarks.large_clusters import CONFIGURATIONS
 
 _AT_ONCE = 16
 
@@ -25,8 +27,9 @@ async def _fetch(url: str, nodes: int) -> None:
         async def drop(path: str) -> None:
             await get(path)
 
-        await drop("/metrics")
-        for path in ("/api/v1/nodes", "/api/v1/pods"):
+        if nodes:
+            await drop("/metrics")
+        for path in ("/api/v1/nodes", "/api/v1/pods") if nodes else (CONFIGURATIONS,):
             start = 0
             while b'"continue":""' not in await get(f"{path}?limit=500&continue={start}"):
                 start += 500

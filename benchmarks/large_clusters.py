@@ -15,6 +15,8 @@ _LINE = 'kubelet_runtime_operations_duration_seconds_bucket{operation_type="x",l
 _GATE = 'kubernetes_feature_enabled{name="SidecarContainers",stage="BETA"} 1\n'
 _LINES = 3_700
 _TIMES_LARGER = 16
+_WEBHOOKS = 300
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 
 
 def build_app(nodes: int, pods: int) -> web.Application:
@@ -25,18 +27,23 @@ def build_app(nodes: int, pods: int) -> web.Application:
     collections = {
         "/api/v1/nodes": [_node(number) for number in range(nodes)],
         "/api/v1/pods": [_pod(number, nodes) for number in range(pods)],
+        "/api/v1/namespaces": [_namespace(number) for number in range(_WEBHOOKS)],
+        CONFIGURATIONS: [_configuration(number) for number in range(_WEBHOOKS)],
+    }
+    services = {
+        f"/api/v1/namespaces/ns-{number}/services/hook": _service() for number in range(_WEBHOOKS)
     }
 
     async def answer(request: web.Request) -> web.Response:
         path = request.path
-        if path.endswith("/proxy/metrics"):
-            return web.Response(body=page)
-        if path == "/metrics":
-            return web.Response(body=own)
-        if path == "/version":
-            return _json({"gitVersion": "v1.32.1", "major": "1", "minor": "32"})
+        if path.endswith("/metrics"):
+            return web.Response(body=own if path == "/metrics" else page)
         if request.method == "POST":
             return web.Response(body=await request.read(), content_type="application/json")
+        if path == "/version":
+            return _json({"gitVersion": "v1.32.1", "major": "1", "minor": "32"})
+        if path.startswith("/api/v1/namespaces/"):
+            return _json(services.get(path, _namespace(0)))
         start, limit = (int(request.query.get(key, 0)) for key in ("continue", "limit"))
         items = collections.get(path, [])
         rest = str(start + limit) if start + limit < len(items) else ""
@@ -63,6 +70,38 @@ def _node(number: int) -> dict[str, object]:
             "images": images,
         },
     }
+
+
+def _namespace(number: int) -> dict[str, object]:
+    name = f"ns-{number}"
+    return {"metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}}}
+
+
+def _service() -> dict[str, object]:
+    return {"metadata": {"name": "hook"}, "spec": {"ports": [{"port": 443}]}}
+
+
+def _configuration(number: int) -> dict[str, object]:
+    """A webhook as they are found: a selector, a condition, a service of its own."""
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["pods"],
+    }
+    service = {"namespace": f"ns-{number}", "name": "hook", "path": "/mutate"}
+    webhook = {
+        "name": f"hook-{number}.example.com",
+        "clientConfig": {"service": service},
+        "rules": [rule],
+        "namespaceSelector": {"matchLabels": {f"inject-{number % 7}": "true"}},
+        "matchConditions": [
+            {"name": "wanted", "expression": "!('skip' in object.metadata.?labels.orValue({}))"}
+        ],
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+    }
+    return {"metadata": {"name": f"hook-{number:03}"}, "webhooks": [webhook]}
 
 
 def _pod(number: int, nodes: int) -> dict[str, object]:

@@ -33,6 +33,7 @@ DEFAULT_WIDTH = 100
 _NARROWEST = 40
 _FEW = 2  # webhooks; with more, each gets fewer lines
 _MOST_CLUSTER_FINDINGS = 4
+_MOST_UNSEEN = 3
 _SEPARATOR = " · "
 _SIGNS: dict[Verdict, tuple[str, str]] = {
     "incompatible": ("✕", "bold red"),
@@ -115,6 +116,10 @@ def _cluster_lines(cluster: ClusterResult) -> Iterator[_Line]:
             answers[row["answer"]] += row["count"]
         said = ", ".join(f"{answer} for {count:,}" for answer, count in answers.items())
         yield _Line(lead="Ready    ", lead_style="dim", text=f"{readiness['feature']}: {said}")
+    for unseen in cluster["not_seen"][:_MOST_UNSEEN]:
+        yield _Line(
+            lead="Unseen   ", lead_style="yellow", text=f"{unseen['what']}: {unseen['why']}"
+        )
     groups: dict[tuple[str, str], list[ClusterFindingResult]] = {}
     for finding in order_cluster_findings(cluster):
         groups.setdefault((finding["code"], finding["subject"]), []).append(finding)

@@ -42,7 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         ("copy.deepcopy of swept pods", 1),
         ("bare aiohttp client, same bodies", 1),
         ("python -c pass", 2),
-        ("aiohttp client that drops the answers", 2),
+        ("aiohttp client that drops the answers", 6),
     ],
 )
 def test_every_figure_is_measured_beside_what_it_is_compared_with(
