@@ -16,7 +16,7 @@ from typing import IO, Final
 import orjson
 
 from webhook_fuzz.corpora.errors import InputError
-from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 
 _COMPLETE: Final = "ResponseComplete"
 _HINT: Final = (
@@ -106,7 +106,7 @@ def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
 
 def _read(line: bytes, *, place: str) -> AuditEvent | None:
     try:
-        raw = orjson.loads(line)
+        raw: JsonValue = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise InputError(f"{place}: not JSON: {error}", hint=_HINT) from error
     if not isinstance(raw, dict) or not _is_pod_creation(raw):

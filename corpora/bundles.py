@@ -204,7 +204,7 @@ def _read_document(path: Path) -> JsonObject:
     if len(data) > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES // 2**20} MiB", hint=_HINT)
     try:
-        value = orjson.loads(data)
+        value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise InputError(f"{path} is not JSON: {error}", hint=_HINT) from error
     if not isinstance(value, dict):

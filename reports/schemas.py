@@ -35,7 +35,7 @@ CHECKED = frozenset(
 @cache
 def load_schema() -> JsonObject:
     """The JSON Schema of `run.json` (2020-12), as shipped with this package."""
-    raw = resources.files(__package__).joinpath("run.schema.json").read_bytes()
+    raw = resources.files(str(__package__)).joinpath("run.schema.json").read_bytes()
     schema: JsonObject = orjson.loads(raw)
     return schema
 

@@ -116,7 +116,7 @@ class Catalogue:
 @cache
 def load_catalogue() -> Catalogue:
     """The catalogue shipped with this package."""
-    raw = resources.files(__package__).joinpath("data", "catalogue.json").read_bytes()
+    raw = resources.files(str(__package__)).joinpath("data", "catalogue.json").read_bytes()
     document: CatalogueDocument = orjson.loads(raw)
     return Catalogue(
         fields=tuple(_read_field(entry) for entry in document["fields"]),

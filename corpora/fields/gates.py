@@ -55,7 +55,7 @@ class _GateEntry(TypedDict):
 @cache
 def load_gates() -> Mapping[str, Gate]:
     """All gates by name."""
-    text = resources.files(__package__).joinpath("data", "gates.yaml").read_text("utf-8")
+    text = resources.files(str(__package__)).joinpath("data", "gates.yaml").read_text("utf-8")
     entries: dict[str, _GateEntry] = yaml.safe_load(text)["gates"]
     return {name: _read_gate(name, entry) for name, entry in entries.items()}
 

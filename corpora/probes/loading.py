@@ -113,7 +113,7 @@ class _ProbeEntry(TypedDict):
 @cache
 def load_probes() -> Mapping[str, Probe]:
     """All shipped probes by name, in the order of the data files."""
-    folder = resources.files(__package__).joinpath("data")
+    folder = resources.files(str(__package__)).joinpath("data")
     files = sorted(
         (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda f: f.name
     )

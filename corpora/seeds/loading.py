@@ -56,7 +56,7 @@ def shipped_seed(name: str) -> SeedPod:
 
 @cache
 def _shipped() -> Mapping[str, SeedPod]:
-    folder = resources.files(__package__).joinpath("data")
+    folder = resources.files(str(__package__)).joinpath("data")
     seeds = [
         _read_seed(file.read_text("utf-8"), file.name)
         for file in folder.iterdir()

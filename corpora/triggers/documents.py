@@ -6,7 +6,7 @@ with a line, and so are aliases: a few lines of them can stand for gigabytes.
 
 from math import isfinite
 from pathlib import Path
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import yaml
 
@@ -105,8 +105,9 @@ def _is_json(value: object) -> TypeGuard[JsonValue]:
         case float():
             return isfinite(value)
         case list():
-            return all(_is_json(element) for element in value)
+            return all(_is_json(element) for element in cast("list[object]", value))
         case dict():
-            return all(isinstance(key, str) and _is_json(each) for key, each in value.items())
+            members = cast("dict[object, object]", value).items()
+            return all(isinstance(key, str) and _is_json(each) for key, each in members)
         case _:
             return False

@@ -34,7 +34,7 @@ def load_shipped_triggers() -> tuple[Trigger, ...]:
 
     Raises InputError when a shipped file is wrong, which only a broken installation can cause.
     """
-    resources = sorted(files(__package__).iterdir(), key=lambda each: each.name)
+    resources = sorted(files(str(__package__)).iterdir(), key=lambda each: each.name)
     return _unique(
         trigger
         for resource in resources

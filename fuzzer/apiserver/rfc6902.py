@@ -109,7 +109,7 @@ def _apply_as_rfc(document: JsonObject, patch: Patch) -> Applied | Refused:
     return Applied(value=value)
 
 
-def _copied_bytes(operation: Any, document: Any) -> int:  # noqa: ANN401 - any JSON may stand here
+def _copied_bytes(operation: JsonValue, document: JsonValue) -> int:
     if not isinstance(operation, dict) or operation.get("op") != "copy":
         return 0
     source: Any = jsonpatch.JsonPointer(str(operation.get("from"))).resolve(document)

@@ -117,7 +117,8 @@ def _parse_expression(expression: JsonValue) -> _Requirement:
     if not isinstance(said, str) or said not in set(_Operator):
         raise SelectorError(f"{said!r} is not a valid label selector operator")
     operator, given = _Operator(said), expression.get("values")
-    values = frozenset(_value(each) for each in given) if isinstance(given, list) else frozenset()
+    listed = given if isinstance(given, list) else []
+    values = frozenset(_value(each) for each in listed)
     if (operator in {_Operator.IN, _Operator.NOT_IN}) != bool(values):
         must = "must have" if not values else "must not have"
         raise SelectorError(f"the operator {said} {must} values")

@@ -99,7 +99,7 @@ def applied_by_user(pod: JsonObject) -> JsonObject | None:
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     text = annotations.get(LAST_APPLIED) if isinstance(annotations, dict) else None
     try:
-        applied = orjson.loads(text) if isinstance(text, str) else None
+        applied: JsonValue = orjson.loads(text) if isinstance(text, str) else None
     except orjson.JSONDecodeError:
         return None
     return applied if isinstance(applied, dict) and isinstance(applied.get("spec"), dict) else None
@@ -161,7 +161,7 @@ def _managed_step(kind: str, name: str, schema: FieldSchema) -> Step | None:
     if kind != "k":
         return None
     try:
-        keys = orjson.loads(name)
+        keys: JsonValue = orjson.loads(name)
     except orjson.JSONDecodeError:
         return None
     if not isinstance(keys, dict):

@@ -145,7 +145,7 @@ def _object(value: JsonValue) -> JsonObject | None:
     if not isinstance(value, str):
         return None
     try:
-        found = orjson.loads(value)
+        found: JsonValue = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
     return found if isinstance(found, dict) else None

@@ -5,7 +5,7 @@ file, on another machine and another day.
 """
 
 import functools
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ def bundle_options(command: _Command) -> _Command:
 
 
 @asynccontextmanager
-async def access_cluster(options: ClusterOptions, bundles: Bundles) -> AsyncIterator[Access]:
+async def access_cluster(options: ClusterOptions, bundles: Bundles) -> AsyncGenerator[Access]:
     """Open the cluster, or the bundle; what is to be kept is written at the end.
 
     Raises InputError for credentials or a file that cannot be used.

@@ -6,7 +6,7 @@ said in the result.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from webhook_fuzz.fuzzer.cluster.namespaces import NamespaceOptions, WorkNamespa
 from webhook_fuzz.fuzzer.cluster.surveying import survey
 from webhook_fuzz.fuzzer.cluster.workload_triggers import find_workload_triggers, trigger_keys
 from webhook_fuzz.fuzzer.cluster.workloads import WorkloadPods, read_workload_pods
-from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks
+from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks, nowhere
 from webhook_fuzz.fuzzer.events import CaseJudged
 from webhook_fuzz.fuzzer.examining.examinations import examine_cluster
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
@@ -117,7 +117,7 @@ async def _run(
             api, [found.webhook for found in discovery.webhooks], now=datetime.now(UTC), dial=True
         )
         webhooks = [found.webhook for found in discovery.webhooks]
-        findings += lint_webhooks(webhooks, around, locate=lambda *_: None)
+        findings += lint_webhooks(webhooks, around, locate=nowhere)
         not_seen += around.not_seen
     gates, policies = await asyncio.gather(read_gates(api), read_policies(api))
     async with _place(api, options) as place:
@@ -214,7 +214,7 @@ class _Place:
 
 
 @asynccontextmanager
-async def _place(api: ClusterApi, options: OnCluster) -> AsyncIterator[_Place | None]:
+async def _place(api: ClusterApi, options: OnCluster) -> AsyncGenerator[_Place | None]:
     """The namespace given, or a temporary one; None where there are to be no dry runs.
 
     A run that may not make a namespace of its own takes `default`, and one that may not read its

@@ -160,7 +160,7 @@ def _parse_pod(text: str) -> tuple[str, str]:
 def _load_probe(file: Path, gate: Gate) -> tuple[ProbePod, str]:
     """The pod of a manifest, and its namespace."""
     found = load_pod_manifests(file)
-    if len(found) > 1:
+    if len(found) != 1:
         raise InputError(
             f"{file}: holds {len(found)} pods and templates of pods",
             hint="Give a file with one of them.",

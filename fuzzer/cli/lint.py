@@ -19,7 +19,7 @@ from webhook_fuzz.fuzzer.cli.exits import Exit
 from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.surroundings import Surroundings
-from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks
+from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks, nowhere
 from webhook_fuzz.fuzzer.configurations.manifest_sets import ManifestSet, load_manifest_set
 from webhook_fuzz.fuzzer.findings import ClusterFinding, Severity
 from webhook_fuzz.reports.lint_results import (
@@ -170,7 +170,7 @@ async def _lint_cluster(
             survey(api, webhooks, now=datetime.now(UTC), dial=dial), count_validating(api)
         )
         context = access.context
-    findings = list(lint_webhooks(webhooks, around, locate=lambda *_: None))
+    findings = list(lint_webhooks(webhooks, around, locate=nowhere))
     return {
         **_fold(findings, around, exemptions, lambda _: None),
         "source": f"context {context}",

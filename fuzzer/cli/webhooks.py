@@ -65,12 +65,12 @@ class _Question:
         if pod is None:
             return cls(namespace=namespace) if namespace else None
         found = load_pod_manifests(pod)
-        if len(found) > 1:
+        if len(found) != 1:
             raise InputError(
                 f"{pod}: holds {len(found)} pods and templates of pods",
                 hint="Give a file with one of them.",
             )
-        (seed,) = found
+        seed = found[0]
         return cls(
             namespace=namespace or seed.namespace,
             pod=seed.pod,
@@ -166,7 +166,7 @@ async def _read_cluster(
 def _fold(
     discovery: Discovery, source: str, question: _Question | None, *, is_cluster: bool
 ) -> WebhookList:
-    called = _match(discovery, question) if question else {}
+    called: Mapping[int, Matching] = _match(discovery, question) if question else {}
     listed = fold_webhooks(discovery, version=tool_version(), source=source, called=called)
     return {
         **listed,

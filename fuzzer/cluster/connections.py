@@ -16,7 +16,7 @@ from typing import Final, Protocol, Self
 import aiohttp
 import orjson
 
-from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error, trouble_of
 from webhook_fuzz.fuzzer.cluster.logins import Login
@@ -76,7 +76,7 @@ class ClusterAnswer:
     def document(self) -> JsonObject | None:
         """The body as a JSON object, or None when it is none."""
         try:
-            found = orjson.loads(self.body)
+            found: JsonValue = orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
         return found if isinstance(found, dict) else None

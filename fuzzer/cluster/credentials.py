@@ -146,7 +146,7 @@ def _load_file(
 
 def _user_of(merger: Any, context: Mapping[str, Any]) -> Mapping[str, object]:  # noqa: ANN401
     name = context["context"].get("user")
-    users = merger.config.safe_get("users") or []
+    users: list[Any] = merger.config.safe_get("users") or []
     found = [each["user"] for each in users if each["name"] == name]
     user = getattr(found[0], "value", found[0]) if found else None
     return cast("Mapping[str, object]", user) if isinstance(user, dict) else {}

@@ -24,6 +24,10 @@ Locate: TypeAlias = Callable[[Webhook, Sequence[Step]], Place | None]
 """Where a member of a configuration is written, or the nearest member that is there."""
 
 
+def nowhere(_webhook: Webhook, _path: Sequence[Step]) -> None:
+    """Where a configuration is written that was read from a cluster."""
+
+
 def lint_webhooks(
     webhooks: Sequence[Webhook], around: Surroundings, *, locate: Locate
 ) -> Iterator[ClusterFinding]:

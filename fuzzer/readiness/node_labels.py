@@ -62,7 +62,7 @@ def find_separation(inside: Sequence[Node], outside: Sequence[Node]) -> Separati
     """The label that all of `inside` have with values that none of `outside` has."""
     if not inside:
         return None
-    keys = set.intersection(*(set(node.labels) for node in inside)) - _NOT_A_POOL
+    keys = set(inside[0].labels).intersection(*(node.labels for node in inside)) - _NOT_A_POOL
     found = [
         Separation(key=key, values=tuple(sorted(values)))
         for key in keys

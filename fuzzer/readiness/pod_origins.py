@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.cluster.members import named, object_at, objects_at, text_at
 
 ALWAYS = "Always"
@@ -82,7 +82,7 @@ def _has_sidecar(holder: JsonObject, container: str) -> bool:
 def _applied(holder: JsonObject) -> JsonObject:
     text = text_at(object_at(holder, "metadata", "annotations"), _APPLIED)
     try:
-        found = orjson.loads(text) if text else {}
+        found: JsonValue = orjson.loads(text) if text else {}
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -49,7 +49,7 @@ class Strategy:
 
 def universal_pair() -> str:
     """A pod fragment (YAML) with a native and an old-way sidecar, of which one is at work."""
-    data = resources.files(__package__).joinpath("data", "universal-pair.yaml")
+    data = resources.files(str(__package__)).joinpath("data", "universal-pair.yaml")
     return data.read_text("utf-8")
 
 

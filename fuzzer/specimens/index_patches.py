@@ -36,7 +36,9 @@ def _diff_objects(original: JsonObject, changed: JsonObject, path: str) -> Patch
             patch += diff(original[key], value, join(path, key))
         else:
             patch.append({"op": "add", "path": join(path, key), "value": value})
-    patch += [{"op": "remove", "path": join(path, key)} for key in original if key not in changed]
+    for key in original:
+        if key not in changed:
+            patch.append({"op": "remove", "path": join(path, key)})
     return patch
 
 

@@ -57,7 +57,8 @@ def _remove_and_re_add(minor: Minor) -> Patching:
             path = join("/spec", name)
             for index in reversed(range(len(containers))):
                 patch.append({"op": "remove", "path": join(path, index)})
-            patch += [{"op": "add", "path": join(path, "-"), "value": it} for it in containers]
+            for container in containers:
+                patch.append({"op": "add", "path": join(path, "-"), "value": container})
         return patch
 
     return patching

@@ -100,9 +100,9 @@ async def choose_reach(
     ways = chooser.ways()
     barred = chooser.bar()
     if barred is not None:
-        refused = [RefusedWay(way=way, reason=barred) for way, _ in ways]
-        return _chain_only(webhook, refused, barred)
-    refused = []
+        all_ways = [RefusedWay(way=way, reason=barred) for way, _ in ways]
+        return _chain_only(webhook, all_ways, barred)
+    refused = list[RefusedWay]()
     for way, try_it in ways:
         tried = await try_it()
         if isinstance(tried, _Found):

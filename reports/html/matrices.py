@@ -105,7 +105,9 @@ def _build_group(
         )
         for path in paths
     )
-    states = [[column.get(path, "not-tried") for path in paths] for column in columns]
+    states: list[list[State]] = [
+        [column.get(path, "not-tried") for path in paths] for column in columns
+    ]
     return MinorGroup(
         minor=minor,
         label=", ".join(family.label for family in group_by_family(paths)),
@@ -119,8 +121,8 @@ def _cell(state: State) -> Cell:
 
 
 def _summarise(states: Sequence[State]) -> Cell:
-    counts = Counter(states)
-    worst = next(state for state in GLYPHS if counts[state])
+    counts = Counter[State](states)
+    worst: State = next(state for state in GLYPHS if counts[state])
     broken = counts["lost"] + counts["moved"]
     words = [f"{counts[state]} {WORDS[state]}" for state in GLYPHS if counts[state]]
     return Cell(

@@ -11,6 +11,7 @@ import hashlib
 import re
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -84,10 +85,11 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["counted"] = counted
-    environment.filters["capitalised"] = capitalised
-    environment.filters["duration"] = duration
-    environment.filters["breakable"] = _breakable
+    filters: dict[str, Any] = environment.filters
+    filters["counted"] = counted
+    filters["capitalised"] = capitalised
+    filters["duration"] = duration
+    filters["breakable"] = _breakable
     return environment
 
 
@@ -103,7 +105,7 @@ def _breakable(path: str) -> Markup:
 
 
 def _read(*parts: str) -> str:
-    return resources.files(__package__).joinpath(*parts).read_text(encoding="utf-8")
+    return resources.files(str(__package__)).joinpath(*parts).read_text(encoding="utf-8")
 
 
 def _style(columns: int) -> str:

@@ -159,7 +159,7 @@ def _build_section(
     number: int, label: str, findings: Sequence[FindingResult], webhook: WebhookResult | None
 ) -> WebhookFindings:
     views = tuple(_unique_anchors(_build_view(finding, number, webhook) for finding in findings))
-    severities = []
+    severities = list[tuple[str, int, tuple[CodeGroup, ...]]]()
     for severity in SEVERITIES:
         chosen = [view for view in views if view.finding["severity"] == severity]
         if chosen:
