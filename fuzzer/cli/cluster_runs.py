@@ -41,6 +41,7 @@ from webhook_fuzz.fuzzer.staging.api_server_facts import read_gates, read_polici
 from webhook_fuzz.fuzzer.staging.campaigns import Campaign, CampaignEvent, CampaignOptions
 from webhook_fuzz.fuzzer.staging.chain_tallies import ChainCaseJudged
 from webhook_fuzz.fuzzer.staging.walked_suspects import WalkedWebhooks
+from webhook_fuzz.fuzzer.staging.wanted_labels import join_labels
 from webhook_fuzz.fuzzer.transports.choosing import ReachOptions
 from webhook_fuzz.reports.cluster_folds import ClusterFacts, add_cluster, tallies_of
 from webhook_fuzz.reports.cluster_results import ReadinessResult
@@ -120,7 +121,7 @@ async def _run(
         findings += lint_webhooks(webhooks, around, locate=nowhere)
         not_seen += around.not_seen
     gates, policies = await asyncio.gather(read_gates(api), read_policies(api))
-    async with _place(api, options) as place:
+    async with _place(api, options, discovery) as place:
         campaign = Campaign(
             api=api,
             plan=plan,
@@ -214,7 +215,9 @@ class _Place:
 
 
 @asynccontextmanager
-async def _place(api: ClusterApi, options: OnCluster) -> AsyncGenerator[_Place | None]:
+async def _place(
+    api: ClusterApi, options: OnCluster, discovery: Discovery
+) -> AsyncGenerator[_Place | None]:
     """The namespace given, or a temporary one; None where there are to be no dry runs.
 
     A run that may not make a namespace of its own takes `default`, and one that may not read its
@@ -224,7 +227,7 @@ async def _place(api: ClusterApi, options: OnCluster) -> AsyncGenerator[_Place |
         yield None
         return
     async with AsyncExitStack() as stack:
-        wanted = NamespaceOptions(name=options.namespace)
+        wanted = NamespaceOptions(name=options.namespace, labels=_namespace_labels(discovery))
         try:
             found = await stack.enter_async_context(work_namespace(api, wanted))
             place = _Place(name=found.name, labels=found.labels, work=found)
@@ -234,6 +237,15 @@ async def _place(api: ClusterApi, options: OnCluster) -> AsyncGenerator[_Place |
             name = options.namespace or "default"
             place = _Place(name=name, labels=await _labels(api, name))
         yield place
+
+
+def _namespace_labels(discovery: Discovery) -> dict[str, str]:
+    """What brings in the webhooks that are on in some namespace of the cluster, and no others."""
+    return join_labels(
+        found.webhook.namespace_selector
+        for found in discovery.webhooks
+        if found.reach.pods and found.reach.namespaces
+    )
 
 
 async def _labels(api: ClusterApi, name: str) -> Mapping[str, str] | None:

@@ -1,14 +1,17 @@
-"""Which labels must a pod carry for an objectSelector to select it?
+"""Which labels must a pod carry for an objectSelector to select it, and a namespace for all?
 
-A webhook is only ever sent pods its selector selects, so only such pods are sent to it directly.
+A webhook is only ever sent pods its selectors select: only such pods are sent to it directly, and
+the temporary namespace gets the labels that bring the webhooks of the cluster's namespaces in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.seeds.loading import SeedPod
 from webhook_fuzz.fuzzer.apiserver.selectors import SelectorError, match_selector, object_labels
+
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 def find_labels(selector: JsonObject) -> dict[str, str] | None:
@@ -24,6 +27,22 @@ def find_labels(selector: JsonObject) -> dict[str, str] | None:
         return labels if match_selector(selector, labels) else None
     except SelectorError:
         return None
+
+
+def join_labels(selectors: Iterable[JsonObject]) -> dict[str, str]:
+    """Labels that as many of the selectors as possible select, the first ones before the others.
+
+    The name a namespace is given by the API server is not among them.
+    """
+    joined: dict[str, str] = {}
+    for selector in selectors:
+        wanted = find_labels(selector)
+        if wanted is None or NAME_LABEL in wanted:
+            continue
+        both = {**wanted, **joined}
+        if all(both[key] == value for key, value in wanted.items()):
+            joined = both
+    return joined
 
 
 def select_seeds(selector: JsonObject, seeds: Sequence[SeedPod]) -> tuple[SeedPod, ...]:

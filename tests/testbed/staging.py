@@ -29,6 +29,9 @@ from webhook_fuzz.fuzzer.control_planes.planes import ControlPlane
 SPARED = "spared-by-webhooks"
 UNLESS_SPARED: JsonObject = {"matchExpressions": [{"key": SPARED, "operator": "DoesNotExist"}]}
 """No webhook is called for pods of a namespace with the label."""
+ONLY_METRICS: JsonObject = {"matchLabels": {"metrics": "on"}}
+OPTED_IN = "55-metrics"
+"""It is called in one namespace of the cluster, and in those with the same label."""
 SYSTEM = "webhooks"
 """The namespace the services are in."""
 BACKEND_GONE = "60-gone"
@@ -61,6 +64,7 @@ def staging(plane: ControlPlane, *, folder: Path, progress: Progress) -> Generat
     """Register the eight webhooks in a control plane of the caller's."""
     cluster = administrator(plane)
     cluster.create_namespace(SYSTEM)
+    cluster.create_namespace("team-a", metrics="on")
     with ExitStack() as stack:
         registrations: dict[str, JsonObject] = {}
         for name, (module, path) in NAMES.items():
@@ -69,8 +73,9 @@ def staging(plane: ControlPlane, *, folder: Path, progress: Progress) -> Generat
             else:
                 program = (module, path)
                 config = _by_service(stack, cluster, program, folder=folder, progress=progress)
+            selector = ONLY_METRICS if name == OPTED_IN else UNLESS_SPARED
             registrations[name] = build_webhook(
-                f"{name}.example.com", config, namespaceSelector=UNLESS_SPARED
+                f"{name}.example.com", config, namespaceSelector=selector
             )
         gone = create_service(cluster, SYSTEM, "gone")
         nobody = gone.client_config("/mutate", issue_certificate(_folder(folder, "gone")).authority)

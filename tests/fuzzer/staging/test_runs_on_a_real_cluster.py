@@ -14,7 +14,7 @@ from testbed.control_planes import NEWEST, build_control_plane
 from testbed.expectations import expect, topmost
 from testbed.fixtures import past_capture
 from testbed.registrations import build_pod
-from testbed.staging import BACKEND_GONE, MATCHES_NOTHING, SPARED, Staging, staging
+from testbed.staging import BACKEND_GONE, MATCHES_NOTHING, OPTED_IN, SPARED, Staging, staging
 from webhook_fuzz.corpora.bundles import load_bundle
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
@@ -111,6 +111,9 @@ async def test_the_chain_is_in_server_order_with_the_way_to_each_webhook(
     staged: Staging, tmp_path: Path
 ) -> None:
     _, result = await run(staged, tmp_path, "--skip", "webhooks", "--skip", "lint")
+    matched = {hop["configuration"]: hop["matched"] for hop in result["cluster"]["chain"]}
+    assert matched[OPTED_IN] == "matches"  # the temporary namespace has the label it asks for
+    assert matched[MATCHES_NOTHING] == "skipped"
     ways = {hop["configuration"]: hop["way"] for hop in result["cluster"]["chain"]}
     assert list(ways) == sorted(ways)
     assert ways["10-labels"] == ways["30-logging"] == "cluster-ip"

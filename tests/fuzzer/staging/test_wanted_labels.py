@@ -3,7 +3,12 @@ import pytest
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.seeds.loading import shipped_seed
 from webhook_fuzz.fuzzer.apiserver.selectors import match_selector, object_labels
-from webhook_fuzz.fuzzer.staging.wanted_labels import find_labels, select_seeds
+from webhook_fuzz.fuzzer.staging.wanted_labels import (
+    NAME_LABEL,
+    find_labels,
+    join_labels,
+    select_seeds,
+)
 
 
 def expression(key: str, operator: str, *values: str) -> JsonObject:
@@ -61,3 +66,16 @@ def test_a_seed_with_a_label_that_is_unwanted_is_left_out() -> None:
     unwanted: JsonObject = {"matchExpressions": [expression(key, "NotIn", value)]}
     assert not match_selector(unwanted, object_labels(seed.pod))
     assert select_seeds(unwanted, [seed]) == ()
+
+
+def test_labels_of_several_selectors_are_joined_where_they_agree() -> None:
+    selectors: list[JsonObject] = [
+        {"matchLabels": {"mesh": "on"}},
+        {"matchLabels": {"mesh": "off", "other": "x"}},
+        {"matchExpressions": [expression("vault", "Exists")]},
+        {"matchLabels": {NAME_LABEL: "shop"}},
+        {"matchExpressions": [expression("mesh", "DoesNotExist"), expression("a", "Exists")]},
+        {},
+    ]
+    assert join_labels(selectors[:4]) == {"mesh": "on", "vault": "true"}
+    assert join_labels([]) == {}
