@@ -24,7 +24,7 @@ test: $(VENV)/.dev ## All tests and checks, with real webhooks, API servers (VER
 	scripts/check static
 	scripts/testbed
 	scripts/browser
-	$(BIN)/pytest -n 2 --cov
+	$(BIN)/pytest -n 2 --dist loadfile --cov
 
 test-fast: $(VENV)/.dev ## All tests but those with real components
 	$(BIN)/pytest -n 2 -m "not real"
