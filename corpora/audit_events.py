@@ -17,6 +17,7 @@ import orjson
 
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import object_at, text_at
 
 _COMPLETE: Final = "ResponseComplete"
 _HINT: Final = (
@@ -111,26 +112,26 @@ def _read(line: bytes, *, place: str) -> AuditEvent | None:
         raise InputError(f"{place}: not JSON: {error}", hint=_HINT) from error
     if not isinstance(raw, dict) or not _is_pod_creation(raw):
         return None
-    reference, response = _object(raw, "objectRef"), _object(raw, "responseObject")
-    requested = _object(_object(raw, "requestObject"), "metadata")
+    reference, response = object_at(raw, "objectRef"), object_at(raw, "responseObject")
+    requested = object_at(object_at(raw, "requestObject"), "metadata")
     stored = response if response.get("kind") == "Pod" else None
-    metadata = _object(stored or {}, "metadata")
+    metadata = object_at(stored or {}, "metadata")
     return AuditEvent(
-        level=_text(raw, "level"),
-        namespace=_text(reference, "namespace") or _text(metadata, "namespace"),
-        name=_text(metadata, "name") or _text(reference, "name") or _text(requested, "name"),
-        generate_name=_text(requested, "generateName"),
-        user=_text(_object(raw, "user"), "username"),
-        time=_text(raw, "requestReceivedTimestamp"),
-        code=_code(_object(raw, "responseStatus")),
-        dry_run="dryRun=" in _text(raw, "requestURI"),
+        level=text_at(raw, "level"),
+        namespace=text_at(reference, "namespace") or text_at(metadata, "namespace"),
+        name=text_at(metadata, "name") or text_at(reference, "name") or text_at(requested, "name"),
+        generate_name=text_at(requested, "generateName"),
+        user=text_at(object_at(raw, "user"), "username"),
+        time=text_at(raw, "requestReceivedTimestamp"),
+        code=_code(object_at(raw, "responseStatus")),
+        dry_run="dryRun=" in text_at(raw, "requestURI"),
         stored=stored,
         raw=raw,
     )
 
 
 def _is_pod_creation(event: JsonObject) -> bool:
-    reference = _object(event, "objectRef")
+    reference = object_at(event, "objectRef")
     return (
         event.get("kind") == "Event"
         and event.get("verb") == "create"
@@ -138,16 +139,6 @@ def _is_pod_creation(event: JsonObject) -> bool:
         and reference.get("resource") == "pods"
         and not reference.get("subresource")
     )
-
-
-def _object(holder: JsonObject, name: str) -> JsonObject:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _text(holder: JsonObject, name: str) -> str:
-    found = holder.get(name)
-    return found if isinstance(found, str) else ""
 
 
 def _code(status: JsonObject) -> int:

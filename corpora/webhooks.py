@@ -6,11 +6,12 @@ Entries stay raw JSON; the properties give them the defaults of admissionregistr
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import list_at, object_at, objects_at
 
 FailurePolicy: TypeAlias = Literal["Fail", "Ignore"]
 MatchPolicy: TypeAlias = Literal["Equivalent", "Exact"]
@@ -85,28 +86,28 @@ class Webhook:
     @property
     def review_versions(self) -> tuple[str, ...]:
         """`admissionReviewVersions`, in the order of preference."""
-        given = _list(self.entry, "admissionReviewVersions")
+        given = list_at(self.entry, "admissionReviewVersions")
         return tuple(text for text in given if isinstance(text, str))
 
     @property
     def rules(self) -> tuple[JsonObject, ...]:
         """The rules, raw."""
-        return _objects(self.entry, "rules")
+        return tuple(objects_at(self.entry, "rules"))
 
     @property
     def match_conditions(self) -> tuple[JsonObject, ...]:
         """The matchConditions, raw."""
-        return _objects(self.entry, "matchConditions")
+        return tuple(objects_at(self.entry, "matchConditions"))
 
     @property
     def namespace_selector(self) -> JsonObject:
         """The namespaceSelector; empty selects everything."""
-        return _object(self.entry, "namespaceSelector")
+        return object_at(self.entry, "namespaceSelector")
 
     @property
     def object_selector(self) -> JsonObject:
         """The objectSelector; empty selects everything."""
-        return _object(self.entry, "objectSelector")
+        return object_at(self.entry, "objectSelector")
 
     @property
     def url(self) -> str | None:
@@ -144,7 +145,7 @@ class Webhook:
 
     @property
     def _client_config(self) -> JsonObject:
-        return _object(self.entry, "clientConfig")
+        return object_at(self.entry, "clientConfig")
 
 
 def list_webhooks(configurations: Iterable[JsonObject]) -> list[Webhook]:
@@ -155,9 +156,9 @@ def list_webhooks(configurations: Iterable[JsonObject]) -> list[Webhook]:
     (MutatingWebhookConfigurationSorter). What is no object is left out.
     """
     found: list[Webhook] = []
-    named = [(_object(each, "metadata"), each) for each in configurations]
+    named = [(object_at(each, "metadata"), each) for each in configurations]
     for metadata, configuration in sorted(named, key=lambda pair: _name(pair[0]).encode()):
-        for index, entry in enumerate(_objects(configuration, "webhooks")):
+        for index, entry in enumerate(objects_at(configuration, "webhooks")):
             found.append(
                 Webhook(
                     configuration=_name(metadata),
@@ -173,17 +174,3 @@ def list_webhooks(configurations: Iterable[JsonObject]) -> list[Webhook]:
 
 def _name(named: Mapping[str, JsonValue]) -> str:
     return str(named.get("name", ""))
-
-
-def _object(holder: Mapping[str, JsonValue], key: str) -> JsonObject:
-    found = holder.get(key)
-    return found if isinstance(found, dict) else {}
-
-
-def _list(holder: Mapping[str, JsonValue], key: str) -> Sequence[JsonValue]:
-    found = holder.get(key)
-    return found if isinstance(found, list) else []
-
-
-def _objects(holder: Mapping[str, JsonValue], key: str) -> tuple[JsonObject, ...]:
-    return tuple(each for each in _list(holder, key) if isinstance(each, dict))

@@ -4,7 +4,7 @@ What only the chain shows changes verdicts too: a webhook that nobody could call
 seen losing a field in a dry run, is incompatible; one that could not be called is not compatible.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,7 +13,7 @@ from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.corpora.redaction import Redactor
 from webhook_fuzz.fuzzer.apiserver.matching import Decision
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
+from webhook_fuzz.fuzzer.cluster.failures import Unseen, each_once
 from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.fuzzer.staging.outcomes import CampaignOutcome, Judged
 from webhook_fuzz.fuzzer.tallies import Tally
@@ -59,7 +59,7 @@ def add_cluster(
     """The result of `tallies_of(outcome)` with everything that is known of the cluster."""
     by_identity = {each.webhook.identity: each for each in outcome.judged}
     gaps = outcome.chain.gaps if outcome.chain else ()
-    not_seen = _once([*facts.not_seen, *outcome.not_seen, *gaps])
+    not_seen = each_once([*facts.not_seen, *outcome.not_seen, *gaps])
     cluster: ClusterResult = {
         "context": facts.context,
         "server": facts.server,
@@ -188,11 +188,3 @@ def _identify(judged: Judged) -> WebhookIdentity:
     return WebhookIdentity(
         configuration=webhook.configuration, name=webhook.name, url=judged.address
     )
-
-
-def _once(not_seen: Iterable[Unseen]) -> tuple[Unseen, ...]:
-    """One entry for each thing that was not seen: the first reason stands for all."""
-    first: dict[str, Unseen] = {}
-    for each in not_seen:
-        first.setdefault(each.what, each)
-    return tuple(first.values())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import list_at, object_at
 from webhook_fuzz.corpora.pods import catalogue_path, escape_key, value_at
 from webhook_fuzz.fuzzer.blames.actors import Actor, ActorKind, Recognise, Touch
 
@@ -139,7 +140,7 @@ def preview(pod: JsonObject, reply: JsonObject) -> JsonObject:
     That is not shown by the API server: it is taken out of its `reply` at the end of the chain, by
     what is recognised without doubt. Plugins append to lists.
     """
-    spec, final = _object(pod, "spec"), _object(reply, "spec")
+    spec, final = object_at(pod, "spec"), object_at(reply, "spec")
     changes: JsonObject = {
         name: final[name]
         for name in _SET_ONCE
@@ -150,8 +151,8 @@ def preview(pod: JsonObject, reply: JsonObject) -> JsonObject:
     for name in ("volumes", "tolerations"):
         _append(changes, spec, final, name)
     for name in _CONTAINER_LISTS:
-        containers = [_with_mounts(each, _list(final, name)) for each in _list(spec, name)]
-        if containers != _list(spec, name):
+        containers = [_with_mounts(each, list_at(final, name)) for each in list_at(spec, name)]
+        if containers != list_at(spec, name):
             changes[name] = containers
     return {**pod, "spec": {**spec, **changes}} if changes else pod
 
@@ -168,8 +169,8 @@ def _with_mounts(container: JsonValue, final: list[JsonValue]) -> JsonValue:
 
 def _append(changes: JsonObject, holder: JsonObject, final: JsonObject, name: str) -> None:
     fits = _LISTS[name][1]
-    had = _list(holder, name)
-    added = [each for each in _list(final, name) if fits(each) and each not in had]
+    had = list_at(holder, name)
+    added = [each for each in list_at(final, name) if fits(each) and each not in had]
     if added:
         changes[name] = [*had, *added]
 
@@ -180,13 +181,3 @@ def _plugin(name: str) -> Actor:
         name=name,
         known_by=f"It has the form of what the in-tree admission plugin {name} sets.",
     )
-
-
-def _object(holder: JsonObject, name: str) -> JsonObject:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _list(holder: JsonObject, name: str) -> list[JsonValue]:
-    found = holder.get(name)
-    return found if isinstance(found, list) else []

@@ -12,6 +12,7 @@ from typing import Final
 
 from webhook_fuzz.corpora.fields.schemas import FieldSchema
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import object_at, objects_at
 from webhook_fuzz.corpora.pods import ABSENT, value_at
 from webhook_fuzz.corpora.seeds.workloads import pods_of_manifest
 from webhook_fuzz.fuzzer.blames.actors import Actor, ActorKind, Recognise, Stage, Touch
@@ -61,7 +62,7 @@ class Origin:
 
 def controller_of(pod: JsonObject) -> tuple[str, str, str] | None:
     """(apiVersion, kind, name) of the controller that owns a pod; None without one."""
-    owners = _object(pod, "metadata").get("ownerReferences")
+    owners = object_at(pod, "metadata").get("ownerReferences")
     for owner in owners if isinstance(owners, list) else ():
         if isinstance(owner, dict) and owner.get("controller") is True:
             return str(owner.get("apiVersion")), str(owner.get("kind")), str(owner.get("name"))
@@ -100,8 +101,8 @@ def origin_of(stored: JsonObject, owner: JsonObject | None, schema: FieldSchema)
 def _made_by(owner: JsonObject, stored: JsonObject) -> JsonObject:
     """The pod the controller made, with the names and hashes of the stored one."""
     _, pod = next(pods_of_manifest(owner))
-    metadata, actual = _object(pod, "metadata"), _object(stored, "metadata")
-    labels, actual_labels = _object(metadata, "labels"), _object(actual, "labels")
+    metadata, actual = object_at(pod, "metadata"), object_at(stored, "metadata")
+    labels, actual_labels = object_at(metadata, "labels"), object_at(actual, "labels")
     kept: JsonObject = {
         **metadata,
         "labels": {key: actual_labels.get(key, value) for key, value in labels.items()},
@@ -109,23 +110,23 @@ def _made_by(owner: JsonObject, stored: JsonObject) -> JsonObject:
         "ownerReferences": actual.get("ownerReferences"),
     }
     kept.pop("name", None)
-    return {**pod, "metadata": kept, "spec": _with_names(_object(pod, "spec"), stored, owner)}
+    return {**pod, "metadata": kept, "spec": _with_names(object_at(pod, "spec"), stored, owner)}
 
 
 def _with_names(spec: JsonObject, stored: JsonObject, owner: JsonObject) -> JsonObject:
     """Replica, claims and node of the stored pod: the controller makes each pod a little other."""
-    actual = _object(stored, "spec")
+    actual = object_at(stored, "spec")
     both = spec.keys() & actual.keys()
     named: JsonObject = {name: actual[name] for name in ("hostname", "subdomain") if name in both}
     if owner.get("kind") == "DaemonSet" and "affinity" in actual:
         named["affinity"] = actual["affinity"]
     claims = {
-        volume.get("name"): volume for volume in _objects(actual, "volumes") if _is_claim(volume)
+        volume.get("name"): volume for volume in objects_at(actual, "volumes") if _is_claim(volume)
     }
     if "volumes" in spec:
         named["volumes"] = [
             claims.get(volume.get("name"), volume) if _is_claim(volume) else volume
-            for volume in _objects(spec, "volumes")
+            for volume in objects_at(spec, "volumes")
         ]
     return {**spec, **named}
 
@@ -161,7 +162,7 @@ def stored_stage(stored: JsonObject, schema: FieldSchema) -> Stage:
 
 def _recogniser(stored: JsonObject, schema: FieldSchema) -> Recognise:
     managers = _managers(stored)
-    created = str(_object(stored, "metadata").get("creationTimestamp"))
+    created = str(object_at(stored, "metadata").get("creationTimestamp"))
     editors = {
         str(entry.get("manager")): _lowest(_paths(entry, schema))
         for entry in managers
@@ -188,7 +189,7 @@ def with_names_of(reply: JsonObject, stored: JsonObject) -> JsonObject:
 
     That is the metadata it sets, and the name of the token's volume.
     """
-    metadata, actual = _object(reply, "metadata"), _object(stored, "metadata")
+    metadata, actual = object_at(reply, "metadata"), object_at(stored, "metadata")
     kept = {name: value for name, value in metadata.items() if name not in SERVER_METADATA}
     set_then = {name: value for name, value in actual.items() if name in SERVER_METADATA}
     named: JsonObject = {**reply, "metadata": {**kept, **set_then}}
@@ -200,7 +201,7 @@ def with_names_of(reply: JsonObject, stored: JsonObject) -> JsonObject:
 
 
 def _token_volume(pod: JsonObject) -> str:
-    volumes = _objects(_object(pod, "spec"), "volumes")
+    volumes = objects_at(object_at(pod, "spec"), "volumes")
     return next((str(each.get("name")) for each in volumes if is_token_volume(each)), "")
 
 
@@ -215,7 +216,7 @@ def _renamed(value: JsonValue, old: str, new: str) -> JsonValue:
 
 
 def _to_send(pod: JsonObject) -> JsonObject:
-    metadata = _object(pod, "metadata")
+    metadata = object_at(pod, "metadata")
     kept: JsonObject = {name: each for name, each in metadata.items() if name in _FRESH}
     if "name" in kept:
         kept["generateName"] = f"{kept.pop('name')}-"
@@ -226,7 +227,7 @@ def _managers(pod: JsonObject) -> list[JsonObject]:
     """managedFields, the creator's first."""
     found = [
         entry
-        for entry in _objects(_object(pod, "metadata"), "managedFields")
+        for entry in objects_at(object_at(pod, "metadata"), "managedFields")
         if entry.get("fieldsType") == "FieldsV1"
     ]
     return sorted(found, key=lambda entry: (bool(entry.get("subresource")), str(entry.get("time"))))
@@ -250,15 +251,5 @@ def _is_below(path: str, above: str) -> bool:
     return path == above or (path.startswith(above) and path[len(above)] in ".[{")
 
 
-def _object(holder: JsonObject, name: str) -> JsonObject:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _objects(holder: JsonObject, name: str) -> list[JsonObject]:
-    found = holder.get(name)
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
-
-
 def _text(manifest: JsonObject, name: str) -> str:
-    return str(_object(manifest, "metadata").get(name, ""))
+    return str(object_at(manifest, "metadata").get(name, ""))

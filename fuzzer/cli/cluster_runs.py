@@ -27,7 +27,6 @@ from webhook_fuzz.fuzzer.cluster.discoveries import Discovery
 from webhook_fuzz.fuzzer.cluster.discovery import discover
 from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, attempt
 from webhook_fuzz.fuzzer.cluster.namespaces import NamespaceOptions, WorkNamespace, work_namespace
-from webhook_fuzz.fuzzer.cluster.surveying import survey
 from webhook_fuzz.fuzzer.cluster.workload_triggers import find_workload_triggers, trigger_keys
 from webhook_fuzz.fuzzer.cluster.workloads import WorkloadPods, read_workload_pods
 from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks, nowhere
@@ -94,7 +93,9 @@ async def _run(
 ) -> _Ran:
     api, keep = access.api, options.offline_bundle is not None
     version, minor = await read_version(api)
-    discovery = await discover(api, now=datetime.now(UTC), dial=False, namespace=options.namespace)
+    discovery = await discover(
+        api, now=datetime.now(UTC), dial="lint" in options.parts, namespace=options.namespace
+    )
     _check_names(options.webhooks, discovery)
     findings, readiness, not_seen = list[ClusterFinding](), list[ReadinessResult](), list[Unseen]()
     own = WorkloadPods(seeds=()) if asked.pods else await read_workload_pods(api, most=_MOST_SEEDS)
@@ -114,12 +115,8 @@ async def _run(
         not_seen += examined.not_seen
     if "lint" in options.parts:
         progress.say("checking the webhook configurations")
-        around = await survey(
-            api, [found.webhook for found in discovery.webhooks], now=datetime.now(UTC), dial=True
-        )
         webhooks = [found.webhook for found in discovery.webhooks]
-        findings += lint_webhooks(webhooks, around, locate=nowhere)
-        not_seen += around.not_seen
+        findings += lint_webhooks(webhooks, discovery.around, locate=nowhere)
     gates, policies = await asyncio.gather(read_gates(api), read_policies(api))
     async with _place(api, options, discovery) as place:
         campaign = Campaign(

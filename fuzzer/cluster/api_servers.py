@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Self, TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, objects_at, text_at
 from webhook_fuzz.fuzzer.cluster.component_facts import ApiServer, ApiServers
 from webhook_fuzz.fuzzer.cluster.connections import (
     Cluster,
@@ -31,7 +32,6 @@ from webhook_fuzz.fuzzer.cluster.failures import (
 )
 from webhook_fuzz.fuzzer.cluster.gate_metrics import MetricsPage, read_gate_metric
 from webhook_fuzz.fuzzer.cluster.logins import Login
-from webhook_fuzz.fuzzer.cluster.members import list_at, objects_at, text_at
 
 # Ten thousand series a webhook and resource: the API servers of large clusters export 50 MiB.
 _MOST_BYTES = 128 << 20

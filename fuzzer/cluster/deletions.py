@@ -11,9 +11,9 @@ from typing import Any, Final
 import orjson
 
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, object_at, text_at
 from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterApi, ClusterRequest
 from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error, trouble_of
-from webhook_fuzz.fuzzer.cluster.members import list_at, object_at, text_at
 
 # Gone already, or another object has the name.
 _NOT_OURS_ANY_MORE: Final = frozenset({404, 409})

@@ -51,10 +51,11 @@ class Discovery:
     """The webhooks in the order the API server calls them, and the namespaces' labels by name.
 
     `namespaces` is None where not all are known; `labels` has those of the ones that are. `user` is
-    who asks, as the API server sees it.
+    who asks, as the API server sees it; `around` is what else stands around the webhooks.
     """
 
     webhooks: tuple[DiscoveredWebhook, ...]
+    around: Surroundings
     namespaces: Mapping[str, Labels] | None = None
     labels: Mapping[str, Labels] = field(default_factory=dict[str, Labels])
     user: UserInfo = field(default_factory=lambda: UNKNOWN_USER)
@@ -70,7 +71,7 @@ class Discovery:
 def describe_webhooks(webhooks: Sequence[Webhook], around: Surroundings) -> Discovery:
     """What can be told of webhooks without a cluster, from manifests."""
     found = tuple(join_webhook(webhook, around, {}, None) for webhook in webhooks)
-    return Discovery(webhooks=found, labels=around.namespaces)
+    return Discovery(webhooks=found, around=around, labels=around.namespaces)
 
 
 def join_webhook(

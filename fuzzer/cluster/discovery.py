@@ -5,14 +5,15 @@ referred to. What may not be seen is said; the list of configurations is all tha
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 import orjson
 
 from webhook_fuzz.corpora.admission import UserInfo
-from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, object_at, objects_at
 from webhook_fuzz.corpora.webhooks import list_webhooks
 from webhook_fuzz.fuzzer.apiserver.attributes import UNKNOWN_USER
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
@@ -23,7 +24,7 @@ from webhook_fuzz.fuzzer.cluster.connections import (
     list_objects,
 )
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery, Images, join_webhook
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Seen, Unseen, attempt
+from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Seen, Unseen, attempt, each_once
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Labels
 from webhook_fuzz.fuzzer.cluster.surveying import list_configurations, survey
 
@@ -52,11 +53,12 @@ async def discover(
         known.update(await _read_namespace(api, namespace))
     return Discovery(
         webhooks=tuple(join_webhook(webhook, around, images, labels) for webhook in webhooks),
+        around=around,
         namespaces=labels,
         labels=known,
         user=user,
         version=around.version,
-        not_seen=_once([namespaces, *around.not_seen, *images.values()]),
+        not_seen=each_once([namespaces, *around.not_seen, *images.values()]),
     )
 
 
@@ -84,20 +86,18 @@ async def read_user(api: ClusterApi) -> UserInfo:
 
 def _user(given: JsonObject) -> UserInfo:
     """With empty members for those it does not have: they are known to be empty."""
-    groups, extra = _list(given.get("groups")), given.get("extra")
+    extra = object_at(given, "extra")
     return {
         "username": str(given.get("username", "")),
         "uid": str(given.get("uid", "")),
-        "groups": [str(group) for group in groups],
-        "extra": {key: [str(value) for value in _list(values)] for key, values in extra.items()}
-        if isinstance(extra, dict)
-        else {},
+        "groups": [str(group) for group in list_at(given, "groups")],
+        "extra": {key: [str(value) for value in list_at(extra, key)] for key in extra},
     }
 
 
 async def _read_namespaces(api: ClusterApi) -> dict[str, Labels]:
     found = await list_objects(api, "/api/v1/namespaces")
-    return {str(_object(each.get("metadata")).get("name")): object_labels(each) for each in found}
+    return {str(object_at(each, "metadata").get("name")): object_labels(each) for each in found}
 
 
 async def _read_images(
@@ -122,24 +122,7 @@ async def _read_pod_images(api: ClusterApi, namespace: str, labels: Labels) -> t
     page = await get_object(api, f"/api/v1/namespaces/{namespace}/pods", query)
     images = [
         container.get("image")
-        for pod in _list(page.get("items"))
-        for container in map(_object, _list(_object(_object(pod).get("spec")).get("containers")))
+        for pod in objects_at(page, "items")
+        for container in objects_at(object_at(pod, "spec"), "containers")
     ]
     return tuple(dict.fromkeys(image for image in images if isinstance(image, str)))
-
-
-def _once(seen: Sequence[object]) -> tuple[Unseen, ...]:
-    """One entry for each kind of thing that was not seen: the first reason stands for all."""
-    first: dict[str, Unseen] = {}
-    for each in seen:
-        if isinstance(each, Unseen):
-            first.setdefault(each.what, each)
-    return tuple(first.values())
-
-
-def _object(given: JsonValue) -> JsonObject:
-    return given if isinstance(given, dict) else {}
-
-
-def _list(given: JsonValue) -> list[JsonValue]:
-    return given if isinstance(given, list) else []

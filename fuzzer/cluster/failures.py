@@ -5,7 +5,7 @@ into an `Unseen` and goes on, and the report says what was not seen and why. An 
 taken for "there is none".
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
@@ -59,6 +59,15 @@ async def attempt(asked: Awaitable[_T], what: str) -> _T | Unseen:
         return await asked
     except ClusterError as error:
         return Unseen(what=what, why=error.message, trouble=error.trouble)
+
+
+def each_once(seen: Iterable[object]) -> tuple[Unseen, ...]:
+    """What of it was not seen, each thing once: the first reason stands for all of its kind."""
+    first: dict[str, Unseen] = {}
+    for each in seen:
+        if isinstance(each, Unseen):
+            first.setdefault(each.what, each)
+    return tuple(first.values())
 
 
 _HINTS = {

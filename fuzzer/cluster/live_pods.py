@@ -16,6 +16,7 @@ from typing import Final
 import orjson
 
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, objects_at, text_at
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.cluster.connections import (
     ClusterApi,
@@ -33,7 +34,6 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     trouble_of,
 )
 from webhook_fuzz.fuzzer.cluster.leases import LIVE_LABEL, is_over, new_lease
-from webhook_fuzz.fuzzer.cluster.members import object_at, objects_at, text_at
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 
 GATE: Final = "webhook-fuzz/never"

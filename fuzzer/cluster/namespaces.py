@@ -17,6 +17,7 @@ import orjson
 
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, text_at
 from webhook_fuzz.fuzzer.apiserver.denials import Refuser, read_denial
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.cluster.connections import (
@@ -36,7 +37,6 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     trouble_of,
 )
 from webhook_fuzz.fuzzer.cluster.leases import MANAGED_BY, TOOL, is_over, new_lease
-from webhook_fuzz.fuzzer.cluster.members import object_at, text_at
 from webhook_fuzz.fuzzer.cluster.restrictions import Restrictions, read_restrictions
 
 _NAMESPACES: Final = "/api/v1/namespaces"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import objects_at
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 HELM_RELEASE: Final = "meta.helm.sh/release-name"
@@ -73,7 +74,7 @@ def read_ownership(metadata: JsonObject) -> Ownership:
         bundle_injection=injections[0] if injections else None,
         references=tuple(
             f"{each.get('kind')}/{each.get('name')}"
-            for each in _objects(metadata.get("ownerReferences"))
+            for each in objects_at(metadata, "ownerReferences")
         ),
         managers=_managers(metadata),
     )
@@ -82,7 +83,7 @@ def read_ownership(metadata: JsonObject) -> Ownership:
 def _managers(metadata: JsonObject) -> tuple[Manager, ...]:
     found = [
         Manager(name=str(each.get("manager", "")), operation=str(each.get("operation", "")))
-        for each in _objects(metadata.get("managedFields"))
+        for each in objects_at(metadata, "managedFields")
     ]
     return tuple(dict.fromkeys(found))
 
@@ -91,7 +92,3 @@ def _texts(given: JsonValue) -> Mapping[str, str]:
     if not isinstance(given, dict):
         return {}
     return {key: value for key, value in given.items() if isinstance(value, str)}
-
-
-def _objects(given: JsonValue) -> list[JsonObject]:
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.members import object_at, objects_at, text_at
+from webhook_fuzz.corpora.members import object_at, objects_at, text_at
 
 Shape: TypeAlias = Hashable
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, text_at
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, list_objects
 from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen, attempt
-from webhook_fuzz.fuzzer.cluster.members import object_at, text_at
 
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 

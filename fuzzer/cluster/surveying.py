@@ -12,12 +12,20 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from webhook_fuzz.corpora.errors import InputError
-from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, object_at, objects_at
 from webhook_fuzz.corpora.versions import Minor, parse_minor
 from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
 from webhook_fuzz.fuzzer.apiserver.selectors import is_empty, object_labels
 from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object, list_objects
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Seen, Trouble, Unseen, attempt
+from webhook_fuzz.fuzzer.cluster.failures import (
+    ClusterError,
+    Seen,
+    Trouble,
+    Unseen,
+    attempt,
+    each_once,
+)
 from webhook_fuzz.fuzzer.cluster.served_certificates import Address, look_at_certificates
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Labels, Surroundings, View
 
@@ -129,10 +137,10 @@ async def _read_service(
         if error.trouble is Trouble.NOT_FOUND:
             return Backend(exists=False)
         raise
-    spec = _object(service.get("spec"))
-    ports = [port.get("port") for port in _objects(spec.get("ports"))]
+    spec = object_at(service, "spec")
+    ports = [port.get("port") for port in objects_at(spec, "ports")]
     services.addresses[key] = str(spec.get("clusterIP") or "")
-    selector = _strings(spec.get("selector"))
+    selector = _strings(object_at(spec, "selector"))
     backend = Backend(
         exists=True,
         ports=tuple(port for port in ports if isinstance(port, int)),
@@ -159,9 +167,9 @@ async def _count_ready(api: ClusterApi, namespace: str, name: str) -> int:
     for each in slices:
         if object_labels(each).get(label) != name:
             continue
-        for endpoint in _objects(each.get("endpoints")):
-            if _object(endpoint.get("conditions")).get("ready") is not False:
-                ready.update(map(str, _list(endpoint.get("addresses"))))
+        for endpoint in objects_at(each, "endpoints"):
+            if object_at(endpoint, "conditions").get("ready") is not False:
+                ready.update(map(str, list_at(endpoint, "addresses")))
     return len(ready)
 
 
@@ -175,7 +183,7 @@ async def _read_pod_labels(api: ClusterApi, namespace: str, selector: Labels) ->
         "limit": "1",
     }
     found = await attempt(get_object(api, f"/api/v1/namespaces/{namespace}/pods", query), "pods")
-    items = [] if isinstance(found, Unseen) else _objects(found.get("items"))
+    items = [] if isinstance(found, Unseen) else objects_at(found, "items")
     return object_labels(items[0]) if items else None
 
 
@@ -205,22 +213,8 @@ def _merge(seen: Iterable[object]) -> tuple[Unseen, ...]:
     A namespace that is not there is no gap in what was seen.
     """
     unseen = [each for each in seen if isinstance(each, Unseen)]
-    gaps = [each for each in unseen if each.trouble is not Trouble.NOT_FOUND]
-    first = {each.what: each for each in reversed(gaps)}
-    return tuple(first[what] for what in dict.fromkeys(each.what for each in gaps))
+    return each_once(each for each in unseen if each.trouble is not Trouble.NOT_FOUND)
 
 
-def _strings(given: JsonValue) -> dict[str, str]:
-    return {key: value for key, value in _object(given).items() if isinstance(value, str)}
-
-
-def _object(given: JsonValue) -> JsonObject:
-    return given if isinstance(given, dict) else {}
-
-
-def _list(given: JsonValue) -> list[JsonValue]:
-    return given if isinstance(given, list) else []
-
-
-def _objects(given: JsonValue) -> list[JsonObject]:
-    return [each for each in _list(given) if isinstance(each, dict)]
+def _strings(given: JsonObject) -> dict[str, str]:
+    return {key: value for key, value in given.items() if isinstance(value, str)}

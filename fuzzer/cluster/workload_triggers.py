@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, objects_at, text_at
 from webhook_fuzz.corpora.seeds.loading import SeedPod
 from webhook_fuzz.corpora.triggers.definitions import Trigger
 from webhook_fuzz.corpora.webhooks import Webhook
-from webhook_fuzz.fuzzer.cluster.members import object_at, objects_at, text_at
 
 _MOST: Final = 40
 _LONGEST_NAME: Final = 63

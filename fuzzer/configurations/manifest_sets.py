@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.manifest_lines import Step
 from webhook_fuzz.corpora.manifests import Manifest, ManifestCount, iterate_manifests
+from webhook_fuzz.corpora.members import object_at, objects_at
 from webhook_fuzz.corpora.webhooks import Webhook, list_webhooks
 from webhook_fuzz.fuzzer.apiserver.selectors import SelectorError, match_selector, object_labels
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Labels, Surroundings, View
@@ -118,9 +119,9 @@ def _survey(
 
 
 def _backend(service: JsonObject, objects: dict[str, list[JsonObject]]) -> Backend:
-    spec = _object(service.get("spec"))
-    ports = [port.get("port") for port in _objects(spec.get("ports"))]
-    selector = _object(spec.get("selector"))
+    spec = object_at(service, "spec")
+    ports = [port.get("port") for port in objects_at(spec, "ports")]
+    selector = object_at(spec, "selector")
     workloads = [
         each
         for kind in _WORKLOADS
@@ -149,13 +150,13 @@ def _replicas(workloads: Sequence[JsonObject], scaled: set[tuple[str, str]]) -> 
         kind = str(workload.get("kind"))
         if kind == "DaemonSet" or (kind, _name(workload)) in scaled:
             return None
-        replicas = _object(workload.get("spec")).get("replicas")
+        replicas = object_at(workload, "spec").get("replicas")
         total += replicas if isinstance(replicas, int) else 1
     return total if workloads else None
 
 
 def _scaled(scaler: JsonObject) -> tuple[str, str]:
-    target = _object(_object(scaler.get("spec")).get("scaleTargetRef"))
+    target = object_at(scaler, "spec", "scaleTargetRef")
     return str(target.get("kind") or "Deployment"), str(target.get("name"))
 
 
@@ -173,20 +174,12 @@ def _beside(workload: JsonObject, service: JsonObject) -> bool:
 
 
 def _template_labels(workload: JsonObject) -> Labels:
-    return object_labels(_object(_object(workload.get("spec")).get("template")))
+    return object_labels(object_at(workload, "spec", "template"))
 
 
 def _name(manifest: JsonObject) -> str:
-    return str(_object(manifest.get("metadata")).get("name", ""))
+    return str(object_at(manifest, "metadata").get("name", ""))
 
 
 def _namespace(manifest: JsonObject) -> str:
-    return str(_object(manifest.get("metadata")).get("namespace") or "")
-
-
-def _object(given: JsonValue) -> JsonObject:
-    return given if isinstance(given, dict) else {}
-
-
-def _objects(given: JsonValue) -> list[JsonObject]:
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    return str(object_at(manifest, "metadata").get("namespace") or "")

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import objects_at
 from webhook_fuzz.fuzzer.cluster.ownership import HELM_RELEASE, OLM_OWNER, read_ownership
 from webhook_fuzz.fuzzer.cluster.surroundings import View
 from webhook_fuzz.fuzzer.configurations.registry import Flaw, Subject, rule
@@ -67,7 +68,7 @@ def _owners(metadata: JsonObject) -> Iterator[str]:
     yield from (name for key, name in _OWNERS.items() if key in marks)
     for reference in read_ownership(metadata).references:
         yield f"the {reference.replace('/', ' ', 1)} that owns it"
-    for entry in _objects(metadata.get("managedFields")):
+    for entry in objects_at(metadata, "managedFields"):
         manager = str(entry.get("manager", ""))
         if manager and not manager.lower().startswith(_BY_HAND) and _writes_webhooks(entry):
             yield f"{manager} (managedFields)"
@@ -87,7 +88,3 @@ def _join(names: list[str]) -> str:
 
 def _texts(given: JsonValue) -> Mapping[str, JsonValue]:
     return given if isinstance(given, dict) else {}
-
-
-def _objects(given: JsonValue) -> list[JsonObject]:
-    return [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []

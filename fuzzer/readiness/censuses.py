@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.members import named, object_at, text_at
+from webhook_fuzz.corpora.members import named, object_at, text_at
 from webhook_fuzz.fuzzer.readiness.pod_origins import ALWAYS
 from webhook_fuzz.fuzzer.readiness.stuck_pods import PATIENCE_SECONDS, find_waiting, is_rejected
 from webhook_fuzz.fuzzer.readiness.unfinished_jobs import may_be_unfinished

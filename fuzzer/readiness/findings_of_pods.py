@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from webhook_fuzz.corpora.fields.gates import Gate
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.members import object_at, text_at
+from webhook_fuzz.corpora.members import object_at, text_at
 from webhook_fuzz.fuzzer.findings import ClusterFinding, Severity
 from webhook_fuzz.fuzzer.readiness.gate_traits import SIDECARS
 from webhook_fuzz.fuzzer.readiness.stuck_pods import Culprit, Stuck

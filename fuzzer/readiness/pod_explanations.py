@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.fields.gates import Gate
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.members import object_at, text_at
+from webhook_fuzz.corpora.members import object_at, text_at
 from webhook_fuzz.fuzzer.readiness.gate_answers import GateAnswer
 from webhook_fuzz.fuzzer.readiness.outcomes import SENTENCES, Outcome, predict_outcome
 from webhook_fuzz.fuzzer.readiness.pod_origins import template_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.members import named, object_at, objects_at, text_at
+from webhook_fuzz.corpora.members import named, object_at, objects_at, text_at
 
 ALWAYS = "Always"
 _APPLIED = "kubectl.kubernetes.io/last-applied-configuration"

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.fields.gates import Gate
 from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, objects_at
 from webhook_fuzz.corpora.probes.loading import InitKind, Probe, load_probes
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.cluster.members import object_at, objects_at
 from webhook_fuzz.fuzzer.generation.drafts import SIDECAR, Draft, Slot, plain_container
 from webhook_fuzz.fuzzer.readiness.pod_explanations import find_fields
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.members import named, object_at, objects_at, text_at
+from webhook_fuzz.corpora.members import named, object_at, objects_at, text_at
 from webhook_fuzz.fuzzer.readiness.gate_answers import GateAnswer, State
 from webhook_fuzz.fuzzer.readiness.pod_origins import (
     ALWAYS,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.members import controller_of, named, object_at, text_at
+from webhook_fuzz.corpora.members import controller_of, named, object_at, text_at
 from webhook_fuzz.fuzzer.readiness.pod_origins import template_of
 
 GRACE_SECONDS = 60

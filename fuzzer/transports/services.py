@@ -5,6 +5,7 @@ from typing import Final
 import orjson
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import list_at
 from webhook_fuzz.corpora.webhooks import ServiceReference
 from webhook_fuzz.fuzzer.cluster.connections import (
     ClusterApi,
@@ -44,7 +45,7 @@ def cluster_ip(found: JsonObject) -> str | None:
 def has_port(found: JsonObject, port: int) -> bool:
     """Whether the service has the port; the API server fails without (proxy.go findServicePort)."""
     spec = found.get("spec")
-    ports = _list(spec, "ports") if isinstance(spec, dict) else []
+    ports = list_at(spec, "ports") if isinstance(spec, dict) else []
     return any(isinstance(each, dict) and each.get("port") == port for each in ports)
 
 
@@ -57,7 +58,7 @@ async def count_ready_endpoints(api: ClusterApi, service: ServiceReference) -> S
     )
     if isinstance(slices, Unseen):
         return slices
-    return sum(_is_ready(endpoint) for each in slices for endpoint in _list(each, "endpoints"))
+    return sum(_is_ready(endpoint) for each in slices for endpoint in list_at(each, "endpoints"))
 
 
 async def may_use_proxy(api: ClusterApi, service: ServiceReference) -> Seen[bool]:
@@ -97,8 +98,3 @@ def _is_ready(endpoint: JsonValue) -> bool:
     """Ready unless it says otherwise. Source: k8s.io/api discovery/v1 EndpointConditions."""
     conditions = endpoint.get("conditions") if isinstance(endpoint, dict) else None
     return not isinstance(conditions, dict) or conditions.get("ready") is not False
-
-
-def _list(holder: JsonObject, name: str) -> list[JsonValue]:
-    found = holder.get(name)
-    return found if isinstance(found, list) else []

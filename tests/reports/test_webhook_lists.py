@@ -82,7 +82,9 @@ def _one(**changes: object) -> WebhookList:
     around = Surroundings(view=View.MANIFESTS, now=NOW)
     found = describe_webhooks(list_webhooks([FIRST]), around).webhooks[0]
     changed: DiscoveredWebhook = replace(found, **changes)  # type: ignore[arg-type]  # as named
-    return fold_webhooks(Discovery(webhooks=(changed,)), version="1", source="x.yaml", called={})
+    return fold_webhooks(
+        Discovery(webhooks=(changed,), around=around), version="1", source="x.yaml", called={}
+    )
 
 
 SOON, LATE = NOW + timedelta(days=3), NOW + timedelta(days=300)
@@ -140,7 +142,8 @@ def test_who_would_be_called_and_why_follows_the_table() -> None:
 
 
 def test_what_was_not_seen_and_the_notes_are_said_last() -> None:
-    found = Discovery(webhooks=(), not_seen=(Unseen(what="nodes", why="forbidden"),))
+    around = Surroundings(view=View.CLUSTER, now=NOW)
+    found = Discovery(webhooks=(), around=around, not_seen=(Unseen(what="nodes", why="forbidden"),))
     listed = fold_webhooks(found, version="1", source="x", called={})
     listed["notes"] = ["A note."]
     text = render_webhooks(listed)

@@ -107,5 +107,8 @@ def test_manifests_tell_what_they_hold() -> None:
 
 
 def test_only_new_api_servers_have_webhooks_the_api_does_not_show() -> None:
-    assert not Discovery(webhooks=(), version=Minor(1, 35)).may_have_static_webhooks
-    assert Discovery(webhooks=(), version=Minor(1, 36)).may_have_static_webhooks
+    around = Surroundings(view=View.CLUSTER, now=NOW)
+    old = Discovery(webhooks=(), around=around, version=Minor(1, 35))
+    new = Discovery(webhooks=(), around=around, version=Minor(1, 36))
+    assert not old.may_have_static_webhooks
+    assert new.may_have_static_webhooks

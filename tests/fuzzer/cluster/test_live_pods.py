@@ -12,8 +12,8 @@ from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
 from webhook_fuzz.fuzzer.cluster.live_pods import GATE, delete_leftover_pods, live_pod
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 
-WORK = WorkNamespace(name="work", labels={}, temporary=True)
-PODS = "/api/v1/namespaces/work/pods"
+WORK = WorkNamespace(name="trials", labels={}, temporary=True)
+PODS = "/api/v1/namespaces/trials/pods"
 POD: JsonObject = {
     "apiVersion": "v1",
     "kind": "Pod",

@@ -101,6 +101,7 @@ def discovery(**fields: object) -> Discovery:
             join_webhook(webhook, around, {}, NAMESPACES)
             for webhook in list_webhooks([configuration])
         ),
+        around=around,
         namespaces=NAMESPACES,
         labels=NAMESPACES,
     )
