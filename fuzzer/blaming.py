@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeVar
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.exchanges import Exchange
 from webhook_fuzz.corpora.fields.catalogue import Catalogue, load_catalogue
@@ -37,8 +39,6 @@ from webhook_fuzz.fuzzer.blames.stored_pods import (
 from webhook_fuzz.fuzzer.blames.trees import Node, blame, walk
 from webhook_fuzz.fuzzer.chains.hops import Walk
 from webhook_fuzz.fuzzer.chains.walking import WalkOptions, walk_chain
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen, attempt
 from webhook_fuzz.fuzzer.cluster.surveying import list_configurations
 from webhook_fuzz.fuzzer.transports import Caller, Uncalled
 from webhook_fuzz.fuzzer.transports.choosing import ReachOptions, choose_reach

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen, each_once
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.corpora.redaction import Redactor
 from webhook_fuzz.fuzzer.apiserver.matching import Decision
-from webhook_fuzz.fuzzer.cluster.failures import Unseen, each_once
 from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.fuzzer.staging.outcomes import CampaignOutcome, Judged
 from webhook_fuzz.fuzzer.tallies import Tally

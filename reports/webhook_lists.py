@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen
+from webhook_fuzz.corpora.cluster_api.ownership import Ownership
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
 from webhook_fuzz.fuzzer.apiserver.matching import Matching
 from webhook_fuzz.fuzzer.cluster.discoveries import DiscoveredWebhook, Discovery
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen
-from webhook_fuzz.fuzzer.cluster.ownership import Ownership
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, ServedCertificate
 from webhook_fuzz.reports.cluster_results import UnseenResult
 from webhook_fuzz.reports.results import ToolInfo

@@ -3,11 +3,11 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.manifest_lines import Step
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import Webhook, list_webhooks
-from webhook_fuzz.fuzzer.cluster.failures import Seen
 from webhook_fuzz.fuzzer.cluster.surroundings import (
     Backend,
     Labels,

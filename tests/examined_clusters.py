@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
 
 SIDECAR_LINE = 'kubernetes_feature_enabled{name="SidecarContainers",stage="%s"} %d'
 OTHER_LINE = 'kubernetes_feature_enabled{name="CPUManager",stage=""} 1'

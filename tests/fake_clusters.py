@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
 
 
 @dataclass(kw_only=True)

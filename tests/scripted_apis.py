@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from typing import TypeAlias
 
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
 
 Respond: TypeAlias = Callable[[ClusterRequest], ClusterAnswer | Exception]
 

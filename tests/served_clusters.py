@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 from aiohttp import web
 
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, ClusterRequest
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, ClusterRequest
 
 CONTEXT = "test"
 

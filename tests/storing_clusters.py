@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
 
 Refuse: TypeAlias = Callable[[ClusterRequest], ClusterAnswer | None]
 Alter: TypeAlias = Callable[[JsonObject], JsonObject]

@@ -28,7 +28,7 @@ from webhook_fuzz.reports.blame_listings import ListingOptions, render_blame
 from webhook_fuzz.reports.blame_results import fold_account, render_blame_json
 
 if TYPE_CHECKING:  # slow to import
-    from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
+    from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 
 _KINDS = (
     "Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob",

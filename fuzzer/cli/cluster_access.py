@@ -22,7 +22,7 @@ from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 
 if TYPE_CHECKING:  # aiohttp is slow to import, and --help must not wait for it
-    from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
+    from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _FILE = click.Path(dir_okay=False, path_type=Path)

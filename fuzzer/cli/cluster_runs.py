@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.fields.gates import load_gates
@@ -21,11 +23,9 @@ from webhook_fuzz.fuzzer.cli.cluster_access import Access, Bundles, access_clust
 from webhook_fuzz.fuzzer.cli.cluster_run_options import Asked, OnCluster
 from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.cluster.api_servers import connect_directly
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery
 from webhook_fuzz.fuzzer.cluster.discovery import discover
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, attempt
 from webhook_fuzz.fuzzer.cluster.namespaces import NamespaceOptions, WorkNamespace, work_namespace
 from webhook_fuzz.fuzzer.cluster.workload_triggers import find_workload_triggers, trigger_keys
 from webhook_fuzz.fuzzer.cluster.workloads import WorkloadPods, read_workload_pods

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.webhooks import ServiceReference
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     Seen,
     Trouble,
     Unseen,
@@ -23,6 +20,9 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     cluster_error,
     trouble_of,
 )
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, ClusterRequest
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.webhooks import ServiceReference
 from webhook_fuzz.fuzzer.cluster.permissions import Extent, Mode, Need
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

@@ -13,23 +13,19 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Self, TypeAlias
 
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import list_at, objects_at, text_at
-from webhook_fuzz.fuzzer.cluster.component_facts import ApiServer, ApiServers
-from webhook_fuzz.fuzzer.cluster.connections import (
-    Cluster,
-    ClusterApi,
-    get_object,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions, Credentials
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Trouble,
     Unseen,
     attempt,
     cluster_error,
 )
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object, list_objects
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, objects_at, text_at
+from webhook_fuzz.fuzzer.cluster.component_facts import ApiServer, ApiServers
+from webhook_fuzz.fuzzer.cluster.connections import Cluster
+from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions, Credentials
 from webhook_fuzz.fuzzer.cluster.gate_metrics import MetricsPage, read_gate_metric
 from webhook_fuzz.fuzzer.cluster.logins import Login
 

@@ -13,10 +13,10 @@ from typing import Final
 import orjson
 
 from webhook_fuzz.corpora.bundles import Bundle, KeptAnswer
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterApi, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.corpora.maskings import Masker
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error
 
 _NEVER_KEPT: Final = re.compile(r"/(secrets|configmaps)(/|$)")
 # Questions that are asked with POST and store nothing: what may I do, who am I.

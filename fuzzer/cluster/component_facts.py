@@ -7,8 +7,8 @@ from all input and output.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,57 +1,11 @@
-"""How is an object of ours deleted for certain, and no other instead?
+"""How is something cleaned up for certain?
 
-By its uid: a name may have been given again. And to the end: a run that is cancelled while it
-cleans up would leave behind what it was about to delete.
+A run that is cancelled while it cleans up would leave behind what it was about to delete.
 """
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
-
-import orjson
-
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import list_at, object_at, text_at
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error, trouble_of
-
-# Gone already, or another object has the name.
-_NOT_OURS_ANY_MORE: Final = frozenset({404, 409})
-
-
-async def delete_exactly(api: ClusterApi, collection: str, found: JsonObject) -> None:
-    """Delete `found` of a collection. Raises ClusterError when it may still be there."""
-    name = text_at(object_at(found, "metadata"), "name")
-    if not name:  # without one, the path would be that of all of them
-        raise cluster_error(f"DELETE {collection}", "its name is not known", Trouble.BROKEN)
-    path = f"{collection}/{name}"
-    body: JsonObject = {"apiVersion": "v1", "kind": "DeleteOptions"}
-    if uid := text_at(object_at(found, "metadata"), "uid"):
-        body["preconditions"] = {"uid": uid}
-    request = ClusterRequest(method="DELETE", path=path, query={}, body=orjson.dumps(body))
-    try:
-        answer = await api.ask(request)
-        said = _objection(answer)
-        if said is not None:
-            trouble = trouble_of(answer.status)
-            raise cluster_error(f"DELETE {path}", said, trouble, status=answer.status)
-    except ClusterError as error:
-        raise ClusterError(
-            error.message,
-            hint=f"It is left behind in the cluster: `kubectl delete --raw {path}` removes it.",
-            trouble=error.trouble,
-            status=error.status,
-        ) from error
-
-
-def _objection(answer: ClusterAnswer) -> str | None:
-    """Why the object may still be there; None when it is gone, or going by itself."""
-    if answer.status in _NOT_OURS_ANY_MORE:
-        return None
-    if answer.status >= 300:  # noqa: PLR2004 - HTTP
-        return answer.message
-    finalizers = list_at(object_at(answer.document() or {}, "metadata"), "finalizers")
-    return f"held by the finalizers {', '.join(map(str, finalizers))}" if finalizers else None
+from typing import Any
 
 
 async def whatever_happens(deleting: Coroutine[Any, Any, object]) -> None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.admission import UserInfo
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen
+from webhook_fuzz.corpora.cluster_api.ownership import Ownership, read_ownership
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import Webhook
 from webhook_fuzz.fuzzer.apiserver.attributes import UNKNOWN_USER
 from webhook_fuzz.fuzzer.cluster.ca_bundles import CaBundle, read_ca_bundle
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen
-from webhook_fuzz.fuzzer.cluster.ownership import Ownership, read_ownership
 from webhook_fuzz.fuzzer.cluster.pod_reach import PodReach, find_pod_reach
 from webhook_fuzz.fuzzer.cluster.surroundings import (
     Backend,

@@ -12,19 +12,19 @@ from typing import Final
 import orjson
 
 from webhook_fuzz.corpora.admission import UserInfo
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import list_at, object_at, objects_at
-from webhook_fuzz.corpora.webhooks import list_webhooks
-from webhook_fuzz.fuzzer.apiserver.attributes import UNKNOWN_USER
-from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
-from webhook_fuzz.fuzzer.cluster.connections import (
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Seen, Unseen, attempt, each_once
+from webhook_fuzz.corpora.cluster_api.requests import (
     ClusterApi,
     ClusterRequest,
     get_object,
     list_objects,
 )
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, object_at, objects_at
+from webhook_fuzz.corpora.webhooks import list_webhooks
+from webhook_fuzz.fuzzer.apiserver.attributes import UNKNOWN_USER
+from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery, Images, join_webhook
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Seen, Unseen, attempt, each_once
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Labels
 from webhook_fuzz.fuzzer.cluster.surveying import list_configurations, survey
 

@@ -12,9 +12,7 @@ others; the stage of a gate that is GA is empty.
 import re
 from dataclasses import dataclass
 
-from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Seen,
     Trouble,
@@ -22,6 +20,8 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     cluster_error,
     trouble_of,
 )
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, ClusterRequest
+from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
 
 _FAMILY = re.compile(rb"^kubernetes_feature_enabled\{", re.MULTILINE)
 

@@ -15,17 +15,8 @@ from typing import Final
 
 import orjson
 
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import object_at, objects_at, text_at
-from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
-from webhook_fuzz.fuzzer.cluster.connections import (
-    ClusterApi,
-    ClusterRequest,
-    get_object,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.deletions import delete_exactly, whatever_happens
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.deletions import delete_exactly
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Trouble,
     Unseen,
@@ -33,7 +24,17 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     cluster_error,
     trouble_of,
 )
-from webhook_fuzz.fuzzer.cluster.leases import LIVE_LABEL, is_over, new_lease
+from webhook_fuzz.corpora.cluster_api.leases import LIVE_LABEL, is_over, new_lease
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterApi,
+    ClusterRequest,
+    get_object,
+    list_objects,
+)
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, objects_at, text_at
+from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
+from webhook_fuzz.fuzzer.cluster.deletions import whatever_happens
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 
 GATE: Final = "webhook-fuzz/never"

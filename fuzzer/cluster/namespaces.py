@@ -15,20 +15,8 @@ from typing import Final
 
 import orjson
 
-from webhook_fuzz.corpora.errors import InputError
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import object_at, text_at
-from webhook_fuzz.fuzzer.apiserver.denials import Refuser, read_denial
-from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
-from webhook_fuzz.fuzzer.cluster.connections import (
-    ClusterAnswer,
-    ClusterApi,
-    ClusterRequest,
-    get_object,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.deletions import delete_exactly, whatever_happens
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.deletions import delete_exactly
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Trouble,
     Unseen,
@@ -36,7 +24,20 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     cluster_error,
     trouble_of,
 )
-from webhook_fuzz.fuzzer.cluster.leases import MANAGED_BY, TOOL, is_over, new_lease
+from webhook_fuzz.corpora.cluster_api.leases import MANAGED_BY, TOOL, is_over, new_lease
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterAnswer,
+    ClusterApi,
+    ClusterRequest,
+    get_object,
+    list_objects,
+)
+from webhook_fuzz.corpora.errors import InputError
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import object_at, text_at
+from webhook_fuzz.fuzzer.apiserver.denials import Refuser, read_denial
+from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
+from webhook_fuzz.fuzzer.cluster.deletions import whatever_happens
 from webhook_fuzz.fuzzer.cluster.restrictions import Restrictions, read_restrictions
 
 _NAMESPACES: Final = "/api/v1/namespaces"

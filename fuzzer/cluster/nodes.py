@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Trouble, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, iterate_objects
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.members import list_at, object_at, objects_at, text_at
 from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, parse_quantity
 from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric, Node
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, iterate_objects
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.gate_metrics import MetricsPage, read_gate_metric
 
 # A kubelet of a full node exports 1 to 3 MiB.

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Trouble, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import controller_of, object_at, text_at
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Trouble, Unseen, attempt
 
 # Deployment above ReplicaSet, CronJob above Job; nothing built in goes deeper.
 _LEVELS = 2

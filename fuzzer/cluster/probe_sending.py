@@ -9,9 +9,9 @@ Source: k8s.io/apiserver pkg/endpoints/handlers/create.go (createHandler).
 
 import orjson
 
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.cluster.component_facts import ProbeAnswer
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, ClusterRequest
 
 # The API server gives all webhooks of a request 34 seconds (pkg/endpoints/handlers/rest.go).
 _SECONDS = 40.0

@@ -8,11 +8,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, list_objects
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import object_at, text_at
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, list_objects
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen, attempt
 
 _ENFORCE: Final = "pod-security.kubernetes.io/enforce"
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen
 
 Labels: TypeAlias = Mapping[str, str]
 

@@ -11,14 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
-from webhook_fuzz.corpora.errors import InputError
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.corpora.members import list_at, object_at, objects_at
-from webhook_fuzz.corpora.versions import Minor, parse_minor
-from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
-from webhook_fuzz.fuzzer.apiserver.selectors import is_empty, object_labels
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object, list_objects
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Seen,
     Trouble,
@@ -26,6 +19,13 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     attempt,
     each_once,
 )
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object, list_objects
+from webhook_fuzz.corpora.errors import InputError
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.members import list_at, object_at, objects_at
+from webhook_fuzz.corpora.versions import Minor, parse_minor
+from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
+from webhook_fuzz.fuzzer.apiserver.selectors import is_empty, object_labels
 from webhook_fuzz.fuzzer.cluster.served_certificates import Address, look_at_certificates
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Labels, Surroundings, View
 

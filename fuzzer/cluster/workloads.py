@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, iterate_objects
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import controller_of, object_at, text_at
 from webhook_fuzz.corpora.redaction import Redactor
 from webhook_fuzz.corpora.seeds.loading import SeedPod
 from webhook_fuzz.corpora.seeds.workloads import Malformed, pods_of_manifest
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, iterate_objects
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Unseen
 from webhook_fuzz.fuzzer.cluster.pod_shapes import Shape, coarse_shape, exact_shape
 
 DEFAULT_MOST: Final = 40

@@ -7,8 +7,8 @@ node's maintenance away from none.
 from collections.abc import Iterator
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend
 from webhook_fuzz.fuzzer.configurations.registry import Flaw, Subject, rule
 from webhook_fuzz.fuzzer.findings import Severity

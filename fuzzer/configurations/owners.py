@@ -7,9 +7,9 @@ selector, a shorter timeout) lasts until the owner looks at the object again.
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.ownership import HELM_RELEASE, OLM_OWNER, read_ownership
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.members import objects_at
-from webhook_fuzz.fuzzer.cluster.ownership import HELM_RELEASE, OLM_OWNER, read_ownership
 from webhook_fuzz.fuzzer.cluster.surroundings import View
 from webhook_fuzz.fuzzer.configurations.registry import Flaw, Subject, rule
 

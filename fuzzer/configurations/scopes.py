@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.manifest_lines import Step
 from webhook_fuzz.corpora.webhooks import Webhook
 from webhook_fuzz.fuzzer.apiserver.selectors import is_empty
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Surroundings, View
 from webhook_fuzz.fuzzer.configurations.coverage import (
     covers_built_in,

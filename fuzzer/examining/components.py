@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.corpora.fields.gates import Gate
 from webhook_fuzz.fuzzer.cluster.api_servers import read_api_servers
 from webhook_fuzz.fuzzer.cluster.component_facts import ApiServers, GateMetric, Node
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen, attempt
 from webhook_fuzz.fuzzer.cluster.nodes import read_kubelet_metrics, read_nodes
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.readiness.gate_traits import acts_elsewhere

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.fuzzer.cluster.pod_owners import OwnerReader
 from webhook_fuzz.fuzzer.examining.components import (
     ServersSeen,

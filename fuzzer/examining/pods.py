@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, iterate_objects
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import object_at, text_at
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, iterate_objects
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Unseen
 from webhook_fuzz.fuzzer.cluster.pod_owners import OwnerReader
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.examining.suspecting import Attribution

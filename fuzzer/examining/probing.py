@@ -1,7 +1,7 @@
 """What does a probe pod show, sent through mutating admission as a dry run?"""
 
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.failures import Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.fuzzer.cluster.probe_sending import send_probe
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.examining.suspecting import MatchingWebhooks

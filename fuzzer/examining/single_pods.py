@@ -6,11 +6,11 @@ Only what concerns it is asked: the API servers, its owners and its node.
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import object_at, text_at
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, attempt
 from webhook_fuzz.fuzzer.cluster.nodes import parse_node, read_kubelet_metrics
 from webhook_fuzz.fuzzer.cluster.pod_owners import OwnerReader
 from webhook_fuzz.fuzzer.examining.components import NodesRead, see_servers, stand_nodes

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object, list_objects
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.members import object_at
 from webhook_fuzz.corpora.webhooks import Webhook, list_webhooks
 from webhook_fuzz.fuzzer.apiserver.matching import Decision, match_webhook, pod_attributes
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object, list_objects
-from webhook_fuzz.fuzzer.cluster.failures import Unseen, attempt
 
 _CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.fields.gates import Gate
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.fuzzer.readiness.pod_explanations import PodExplanation
 from webhook_fuzz.fuzzer.readiness.skews import Skew

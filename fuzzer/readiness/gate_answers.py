@@ -10,12 +10,12 @@ answer says so.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Trouble, Unseen
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.fields.gates import Gate, Stage
 from webhook_fuzz.corpora.versions import Minor, parse_minor
 from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Trouble, Unseen
 from webhook_fuzz.fuzzer.readiness.gate_traits import came_with, ga_stage, locked_since
 
 # component-base exports kubernetes_feature_enabled since then.

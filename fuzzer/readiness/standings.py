@@ -7,10 +7,10 @@ way, are one line for people.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen
 from webhook_fuzz.corpora.fields.gates import Gate
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.cluster.component_facts import ApiServer, GateMetric, Node
-from webhook_fuzz.fuzzer.cluster.failures import Seen
 from webhook_fuzz.fuzzer.readiness.gate_answers import (
     Component,
     GateAnswer,

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Unseen
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.fuzzer.cluster.component_facts import ProbeAnswer
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Unseen
 from webhook_fuzz.fuzzer.differences.comparing import ChangeKind, compare_pods
 from webhook_fuzz.fuzzer.readiness.gate_answers import GateAnswer, State
 from webhook_fuzz.fuzzer.readiness.probe_pods import ProbePod

@@ -8,15 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from webhook_fuzz.corpora.errors import IncompleteRunError
-from webhook_fuzz.corpora.versions import Minor, parse_minor
-from webhook_fuzz.fuzzer.cluster.connections import (
-    ClusterApi,
-    ClusterRequest,
-    get_object,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     ClusterError,
     Trouble,
     Unseen,
@@ -24,6 +16,14 @@ from webhook_fuzz.fuzzer.cluster.failures import (
     cluster_error,
     trouble_of,
 )
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterApi,
+    ClusterRequest,
+    get_object,
+    list_objects,
+)
+from webhook_fuzz.corpora.errors import IncompleteRunError
+from webhook_fuzz.corpora.versions import Minor, parse_minor
 
 _ADMISSION: Final = "/apis/admissionregistration.k8s.io"
 # v1 since 1.36, v1beta1 since 1.34, v1alpha1 since 1.32.

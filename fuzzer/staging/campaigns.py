@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.triggers.definitions import Trigger
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.apiserver.attributes import pod_attributes
 from webhook_fuzz.fuzzer.apiserver.matching import Decision, Matching
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
 from webhook_fuzz.fuzzer.cluster.discoveries import DiscoveredWebhook, Discovery
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Unseen
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 from webhook_fuzz.fuzzer.cluster.pod_reach import match_any_pod
 from webhook_fuzz.fuzzer.engine import WebhookSweep

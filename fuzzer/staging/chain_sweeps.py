@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.seeds.loading import SeedPod
@@ -24,8 +26,6 @@ from webhook_fuzz.fuzzer.chains.attributions import Attribution, Evidence, Taker
 from webhook_fuzz.fuzzer.chains.hops import Walk
 from webhook_fuzz.fuzzer.chains.losses import Loss, find_losses
 from webhook_fuzz.fuzzer.chains.walking import WalkOptions, walk_chain
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
 from webhook_fuzz.fuzzer.cluster.live_pods import live_pod
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 from webhook_fuzz.fuzzer.generation.cases import Case

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.apiserver.denials import Denial
 from webhook_fuzz.fuzzer.chains.attributions import Attribution, Taker, chain_findings
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.fuzzer.generation.cases import Case
 

@@ -5,10 +5,10 @@ Facts only, without the connections they were found through: reports are made of
 
 from dataclasses import dataclass, field
 
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.webhooks import Webhook
 from webhook_fuzz.fuzzer.apiserver.matching import Matching
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.staging.chain_tallies import ChainTally
 from webhook_fuzz.fuzzer.tallies import Tally
 

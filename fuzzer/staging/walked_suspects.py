@@ -6,6 +6,8 @@ it, every webhook that matches is a suspect, as without one.
 
 from collections.abc import Sequence
 
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, get_object
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.pods import ABSENT, value_at
@@ -14,8 +16,6 @@ from webhook_fuzz.fuzzer.apiserver.attributes import pod_attributes
 from webhook_fuzz.fuzzer.apiserver.selectors import object_labels
 from webhook_fuzz.fuzzer.chains.hops import Hop, Walk
 from webhook_fuzz.fuzzer.chains.walking import WalkOptions, walk_chain
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, get_object
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 from webhook_fuzz.fuzzer.cluster.surveying import list_configurations
 from webhook_fuzz.fuzzer.examining.suspecting import MatchingWebhooks, Suspects
 from webhook_fuzz.fuzzer.staging.api_server_facts import read_version

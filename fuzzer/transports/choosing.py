@@ -17,11 +17,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook
 from webhook_fuzz.fuzzer.apiserver.review_versions import review_version
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.transports import Transport
 from webhook_fuzz.fuzzer.transports.dialling import dial
 from webhook_fuzz.fuzzer.transports.direct import (

@@ -17,10 +17,10 @@ from typing import Final, TypeAlias
 
 import orjson
 
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, cluster_error, trouble_of
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.apiserver.denials import Denial, Refuser, read_denial
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, cluster_error, trouble_of
 
 FIELD_MANAGER: Final = "webhook-fuzz"
 # A request's own limit is 34 s (k8s.io/apiserver pkg/endpoints/handlers/rest.go), then it is 504.

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from webhook_fuzz.corpora.admission import ReviewVersion
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
 from webhook_fuzz.corpora.exchanges import Exchange
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.webhooks import Webhook
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 from webhook_fuzz.fuzzer.transports import Transport, Uncalled
 
 

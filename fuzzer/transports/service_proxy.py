@@ -20,6 +20,13 @@ from urllib.parse import quote
 
 import aiohttp
 
+from webhook_fuzz.corpora.cluster_api.failures import (
+    ClusterError,
+    Trouble,
+    cluster_error,
+    trouble_of,
+)
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterApi, ClusterRequest
 from webhook_fuzz.corpora.exchanges import (
     Answered,
     CallFailure,
@@ -31,8 +38,6 @@ from webhook_fuzz.corpora.exchanges import (
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.webhooks import ServiceReference
 from webhook_fuzz.fuzzer.apiserver.reviews import encode_review
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterApi, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error, trouble_of
 from webhook_fuzz.fuzzer.transports.direct import DEFAULT_ANSWER_LIMIT
 from webhook_fuzz.fuzzer.transports.failures import failure, render_detail
 from webhook_fuzz.fuzzer.transports.targets import cleaned_path

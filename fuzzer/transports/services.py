@@ -4,22 +4,22 @@ from typing import Final
 
 import orjson
 
-from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.corpora.members import list_at
-from webhook_fuzz.corpora.webhooks import ServiceReference
-from webhook_fuzz.fuzzer.cluster.connections import (
-    ClusterApi,
-    ClusterRequest,
-    get_object,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.failures import (
+from webhook_fuzz.corpora.cluster_api.failures import (
     Seen,
     Unseen,
     attempt,
     cluster_error,
     trouble_of,
 )
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterApi,
+    ClusterRequest,
+    get_object,
+    list_objects,
+)
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import list_at
+from webhook_fuzz.corpora.webhooks import ServiceReference
 
 _ACCESS_REVIEWS: Final = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _SERVICE_LABEL: Final = "kubernetes.io/service-name"

@@ -7,6 +7,7 @@ import pytest
 from blamed import build_pod, container
 from chain_webhooks import configuration, entry
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
@@ -14,7 +15,6 @@ from webhook_fuzz.fuzzer.blames.accounts import Account
 from webhook_fuzz.fuzzer.blames.actors import ActorKind
 from webhook_fuzz.fuzzer.blames.trees import Node, walk
 from webhook_fuzz.fuzzer.blaming import BlameOptions, blame_manifest, blame_stored_pod
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 from webhook_fuzz.fuzzer.specimens.catalogue import get_specimen
 from webhook_fuzz.fuzzer.specimens.serving import RunningSpecimen, serve
 from webhook_fuzz.fuzzer.transports.choosing import ReachOptions

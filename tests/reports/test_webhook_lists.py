@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from discovered import FIRST, INJECTOR, small_cluster
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import list_webhooks
@@ -16,7 +17,6 @@ from webhook_fuzz.fuzzer.cluster.discoveries import (
     describe_webhooks,
 )
 from webhook_fuzz.fuzzer.cluster.discovery import discover
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.cluster.pod_reach import PodReach
 from webhook_fuzz.fuzzer.cluster.surroundings import ServedCertificate, Surroundings, View
 from webhook_fuzz.reports.webhook_lists import WebhookList, fold_webhooks, render_webhooks_json

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from webhook_fuzz.corpora.cluster_api.failures import Trouble
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.webhooks import ServiceReference
 from webhook_fuzz.fuzzer.cluster.access_reviews import review_needs
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import Trouble
 from webhook_fuzz.fuzzer.cluster.permissions import Mode, needs_of
 
 Allows = Callable[[dict[str, Any]], bool]

@@ -6,6 +6,20 @@ import pytest
 from fake_clusters import FakeCluster
 from fakes import IDENTITY, outcome_of
 from webhook_fuzz.corpora.bundles import Bundle, load_bundle, save_bundle
+from webhook_fuzz.corpora.cluster_api.failures import (
+    ClusterError,
+    Trouble,
+    Unseen,
+    attempt,
+    cluster_error,
+)
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterAnswer,
+    ClusterRequest,
+    get_object,
+    get_text,
+    list_objects,
+)
 from webhook_fuzz.corpora.exchanges import Exchange
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.json_values import JsonObject
@@ -13,20 +27,6 @@ from webhook_fuzz.corpora.maskings import Masker
 from webhook_fuzz.corpora.seeds.loading import load_shipped_seeds
 from webhook_fuzz.fuzzer.apiserver.reviews import ReviewOptions, build_review
 from webhook_fuzz.fuzzer.cluster.bundles import BundleApi, RecordingApi
-from webhook_fuzz.fuzzer.cluster.connections import (
-    ClusterAnswer,
-    ClusterRequest,
-    get_object,
-    get_text,
-    list_objects,
-)
-from webhook_fuzz.fuzzer.cluster.failures import (
-    ClusterError,
-    Trouble,
-    Unseen,
-    attempt,
-    cluster_error,
-)
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.specimens.catalogue import get_specimen
 

@@ -12,17 +12,18 @@ from authorities import Authority
 from fake_clusters import FakeCluster
 from hostile_servers import serve_connections
 from scripted_api_servers import Answer, ScriptedApiServer, answering, scripted_api_server
-from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster import connections, outages
-from webhook_fuzz.fuzzer.cluster.connections import (
-    Cluster,
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen, attempt
+from webhook_fuzz.corpora.cluster_api.requests import (
+    ClusterAnswer,
     ClusterRequest,
     get_object,
     get_text,
     list_objects,
 )
+from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.fuzzer.cluster import connections, outages
+from webhook_fuzz.fuzzer.cluster.connections import Cluster
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, attempt
 
 PODS = "/api/v1/pods"
 STATUS: JsonObject = {"kind": "Status", "message": "slow\n  down"}
@@ -456,6 +457,6 @@ def test_an_outage_lets_one_request_through_from_time_to_time() -> None:
 
 
 def test_an_answer_without_a_message_shows_its_body() -> None:
-    answer = connections.ClusterAnswer(status=200, body=b'{"message": ""}')
+    answer = ClusterAnswer(status=200, body=b'{"message": ""}')
 
     assert answer.message == '{"message": ""}'

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives import serialization
 
 from authorities import Authority
 from scripted_api_servers import ScriptedApiServer, answering, scripted_api_server
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.cluster import credentials, logins
-from webhook_fuzz.fuzzer.cluster.connections import Cluster, ClusterAnswer, ClusterRequest
+from webhook_fuzz.fuzzer.cluster.connections import Cluster
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions, load_credentials
 
 VERSION: JsonObject = {"gitVersion": "v1.37.2"}

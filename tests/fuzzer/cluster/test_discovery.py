@@ -4,14 +4,14 @@ import pytest
 
 from discovered import CONFIGURATIONS, FIRST, INJECTOR, small_cluster
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import list_webhooks
 from webhook_fuzz.fuzzer.apiserver.attributes import UNKNOWN_USER
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery, describe_webhooks
 from webhook_fuzz.fuzzer.cluster.discovery import discover, read_user
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, cluster_error
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Surroundings, View
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

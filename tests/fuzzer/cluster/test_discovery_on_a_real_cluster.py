@@ -21,12 +21,12 @@ from testbed.registrations import (
     in_namespaces,
     registered,
 )
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.cluster.connections import Cluster
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.discoveries import DiscoveredWebhook, Discovery
 from webhook_fuzz.fuzzer.cluster.discovery import discover
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend
 from webhook_fuzz.fuzzer.control_planes.options import ControlPlaneOptions, User
 from webhook_fuzz.fuzzer.control_planes.planes import ControlPlane, control_plane

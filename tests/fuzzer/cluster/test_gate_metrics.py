@@ -4,9 +4,9 @@ import pytest
 
 from examined_clusters import ExaminedCluster, gone, metrics, on
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.gate_metrics import (
     MetricsPage,
     parse_gate_metric,

@@ -6,9 +6,9 @@ from typing import Any, cast
 import pytest
 
 from storing_clusters import StoringCluster, document, status
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble
+from webhook_fuzz.corpora.cluster_api.requests import ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.connections import ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
 from webhook_fuzz.fuzzer.cluster.live_pods import GATE, delete_leftover_pods, live_pod
 from webhook_fuzz.fuzzer.cluster.namespaces import WorkNamespace
 

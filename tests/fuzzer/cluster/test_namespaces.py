@@ -7,11 +7,11 @@ import pytest
 
 from fake_clusters import FakeCluster
 from storing_clusters import StoringCluster, document, status
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.cluster import namespaces
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen, cluster_error
 from webhook_fuzz.fuzzer.cluster.namespaces import (
     NamespaceOptions,
     delete_leftovers,

@@ -17,11 +17,11 @@ from testbed.clusters import administrator, wait_until
 from testbed.control_planes import NEWEST, build_control_plane
 from testbed.fixtures import past_capture
 from testbed.registrations import build_pod
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.fuzzer.cluster.connections import Cluster
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 from webhook_fuzz.fuzzer.cluster.live_pods import GATE, live_pod
 from webhook_fuzz.fuzzer.cluster.namespaces import (
     NamespaceOptions,

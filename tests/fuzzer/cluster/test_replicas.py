@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from scripted_api_servers import answering, scripted_api_server
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
+from webhook_fuzz.corpora.cluster_api.requests import get_object
 from webhook_fuzz.fuzzer.cluster.api_servers import connect_directly
-from webhook_fuzz.fuzzer.cluster.connections import get_object
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 
 VERSION = {"gitVersion": "v1.37.2"}
 NAME = "kubernetes.default.svc"

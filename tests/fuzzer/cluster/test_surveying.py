@@ -7,10 +7,10 @@ import pytest
 
 from configured import NAME_LABEL, NOW, by_service, configuration, entry, select
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import Webhook, list_webhooks
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, Surroundings, View
 from webhook_fuzz.fuzzer.cluster.surveying import count_validating, list_configurations, survey
 

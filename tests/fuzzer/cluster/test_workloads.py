@@ -3,9 +3,9 @@
 from typing import Any, cast
 
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import Trouble
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.redaction import Redactor
-from webhook_fuzz.fuzzer.cluster.failures import Trouble
 from webhook_fuzz.fuzzer.cluster.pod_shapes import coarse_shape, exact_shape
 from webhook_fuzz.fuzzer.cluster.workloads import read_workload_pods
 

@@ -3,8 +3,8 @@
 import pytest
 
 from configured import around, by_service, configuration, entry, lint, only
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Trouble, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend
 from webhook_fuzz.fuzzer.findings import ClusterFinding, Severity
 

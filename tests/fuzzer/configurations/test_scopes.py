@@ -16,8 +16,8 @@ from configured import (
     rule,
     select,
 )
+from webhook_fuzz.corpora.cluster_api.failures import Seen, Trouble, Unseen
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.fuzzer.cluster.failures import Seen, Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.surroundings import Backend, View
 from webhook_fuzz.fuzzer.findings import ClusterFinding, Severity
 

@@ -21,10 +21,10 @@ from examined_clusters import (
     strip,
 )
 from examined_clusters import replicas as replica_slices
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterApi
 from webhook_fuzz.corpora.fields.gates import load_gates
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.connections import ClusterApi
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error
 from webhook_fuzz.fuzzer.examining.examinations import examine_cluster
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.examining.suspecting import Suspects

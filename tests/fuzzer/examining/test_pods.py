@@ -4,10 +4,10 @@ import pytest
 
 from examined_clusters import ExaminedCluster, gone, node, off, on
 from stuck_pods import NOW, applied, job, job_pod, pod_spec, stuck_pod, workload
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.fields.gates import load_gates
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError
 from webhook_fuzz.fuzzer.examining.examinations import examine_cluster
 from webhook_fuzz.fuzzer.examining.options import ExaminationOptions
 from webhook_fuzz.fuzzer.examining.single_pods import examine_pod

@@ -2,10 +2,10 @@
 
 import pytest
 
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
 from webhook_fuzz.corpora.fields.gates import load_gates
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.readiness.gate_answers import (
     Component,
     Source,

@@ -4,10 +4,10 @@ import pytest
 import yaml
 
 from examined_clusters import node as node_object
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
 from webhook_fuzz.corpora.fields.gates import Gate, load_gates
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.cluster.component_facts import GateMetric
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.cluster.nodes import parse_node
 from webhook_fuzz.fuzzer.readiness.gate_answers import Component, GateAnswer, answer_gate
 from webhook_fuzz.fuzzer.readiness.node_labels import find_separation

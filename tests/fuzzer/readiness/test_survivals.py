@@ -5,11 +5,11 @@ import copy
 import pytest
 
 from examined_clusters import strip
+from webhook_fuzz.corpora.cluster_api.failures import Unseen
 from webhook_fuzz.corpora.fields.gates import load_gates
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.cluster.component_facts import ProbeAnswer
-from webhook_fuzz.fuzzer.cluster.failures import Unseen
 from webhook_fuzz.fuzzer.readiness.gate_answers import Component, GateAnswer, answer_gate
 from webhook_fuzz.fuzzer.readiness.probe_pods import ProbePod, build_probe_pod
 from webhook_fuzz.fuzzer.readiness.survivals import Survival, judge_probe

@@ -1,10 +1,10 @@
 import pytest
 
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, Unseen
 from webhook_fuzz.corpora.errors import IncompleteRunError
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, Unseen
 from webhook_fuzz.fuzzer.staging.api_server_facts import read_gates, read_policies, read_version
 
 METRICS = """\

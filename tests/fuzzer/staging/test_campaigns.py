@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from fake_clusters import FakeCluster
+from webhook_fuzz.corpora.cluster_api.failures import Trouble, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterApi, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.corpora.webhooks import list_webhooks
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterApi, ClusterRequest
 from webhook_fuzz.fuzzer.cluster.discoveries import Discovery, join_webhook
-from webhook_fuzz.fuzzer.cluster.failures import Trouble, cluster_error
 from webhook_fuzz.fuzzer.cluster.surroundings import Surroundings, View
 from webhook_fuzz.fuzzer.plans import Plan, build_plan
 from webhook_fuzz.fuzzer.specimens.catalogue import get_specimen

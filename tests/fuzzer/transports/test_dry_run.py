@@ -5,10 +5,10 @@ import pytest
 
 from fake_clusters import FakeCluster
 from scripted_apis import ScriptedApi, answer, refusal
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.apiserver.denials import Refuser
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
 from webhook_fuzz.fuzzer.transports.dry_run import Created, DryRun, Refused, dry_run_pod
 
 POD: JsonObject = {

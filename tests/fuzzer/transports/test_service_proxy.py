@@ -4,6 +4,8 @@ import aiohttp
 import pytest
 
 from scripted_apis import ScriptedApi, answer, refusal
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble, cluster_error
+from webhook_fuzz.corpora.cluster_api.requests import ClusterAnswer, ClusterRequest
 from webhook_fuzz.corpora.exchanges import (
     Answered,
     CallFailure,
@@ -13,8 +15,6 @@ from webhook_fuzz.corpora.exchanges import (
 )
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.webhooks import ServiceReference
-from webhook_fuzz.fuzzer.cluster.connections import ClusterAnswer, ClusterRequest
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble, cluster_error
 from webhook_fuzz.fuzzer.transports.service_proxy import (
     ServiceProxyOptions,
     ServiceProxyTransport,

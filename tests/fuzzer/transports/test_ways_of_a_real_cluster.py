@@ -16,6 +16,7 @@ from testbed.clusters import administrator, wait_until
 from testbed.control_planes import NEWEST, build_control_plane
 from testbed.fixtures import past_capture
 from testbed.registrations import build_pod, build_webhook
+from webhook_fuzz.corpora.cluster_api.failures import ClusterError, Trouble
 from webhook_fuzz.corpora.exchanges import Answered, CallFailure, Exchange, FailureKind
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.webhooks import ServiceReference, Webhook, list_webhooks
@@ -23,7 +24,6 @@ from webhook_fuzz.fuzzer.apiserver.answers import Answer, read_answer
 from webhook_fuzz.fuzzer.apiserver.reviews import ReviewOptions, build_review
 from webhook_fuzz.fuzzer.cluster.connections import Cluster
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
-from webhook_fuzz.fuzzer.cluster.failures import ClusterError, Trouble
 from webhook_fuzz.fuzzer.control_planes.options import ControlPlaneOptions, User
 from webhook_fuzz.fuzzer.control_planes.planes import ControlPlane, control_plane
 from webhook_fuzz.fuzzer.specimens.catalogue import get_specimen

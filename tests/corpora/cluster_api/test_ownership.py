@@ -1,5 +1,5 @@
+from webhook_fuzz.corpora.cluster_api.ownership import Manager, read_ownership
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster.ownership import Manager, read_ownership
 
 MANAGED: JsonObject = {
     "managedFields": [

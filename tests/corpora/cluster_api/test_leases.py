@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from webhook_fuzz.corpora.cluster_api import leases
+from webhook_fuzz.corpora.cluster_api.leases import is_over, new_lease
 from webhook_fuzz.corpora.json_values import JsonObject
-from webhook_fuzz.fuzzer.cluster import leases
-from webhook_fuzz.fuzzer.cluster.leases import is_over, new_lease
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -32,7 +32,7 @@ def test_what_this_process_made_is_in_use_until_its_time_is_over() -> None:
 def test_what_a_dead_process_of_this_machine_made_is_left_behind() -> None:
     script = (
         "from datetime import *\n"
-        "from webhook_fuzz.fuzzer.cluster.leases import new_lease\n"
+        "from webhook_fuzz.corpora.cluster_api.leases import new_lease\n"
         "print(new_lease(now=datetime.now(UTC), lifetime=timedelta(1)).owner)\n"
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - our own

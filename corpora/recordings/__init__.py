@@ -1,0 +1,1 @@
+"""Recordings: what passed between API server and webhooks, kept in files."""

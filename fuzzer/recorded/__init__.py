@@ -1,0 +1,1 @@
+"""What is done with recorded exchanges: judged again, sent again, compared?"""

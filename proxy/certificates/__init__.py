@@ -1,0 +1,1 @@
+"""With which certificate does the proxy answer, and whom does it let in?"""

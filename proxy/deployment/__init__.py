@@ -1,0 +1,1 @@
+"""How does the proxy get into a cluster, and out of it again?"""

@@ -1,0 +1,1 @@
+"""How does the proxy run: processes, health, metrics, stopping?"""

@@ -1,0 +1,1 @@
+"""How do exchanges get off the request path?"""
