@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import examining, judging, packing, patches, starting, sweeping
+from benchmarks import examining, judging, packing, patches, proxying, recorded, starting, sweeping
 from benchmarks.measuring import Effort, Figure
 from benchmarks.rendering import render_json, render_machine, render_table
 
@@ -22,6 +22,8 @@ _FIGURES: Mapping[str, _Measuring] = {
     "sweeping": sweeping.measure,
     "starting": starting.measure,
     "examining": examining.measure,
+    "proxying": proxying.measure,
+    "recorded": recorded.measure,
 }
 
 

@@ -18,11 +18,13 @@ Measure: TypeAlias = Callable[[], float]
 
 
 class Unit(StrEnum):
-    """What a figure counts: more items a second are better, fewer seconds and MiB are."""
+    """What a figure counts: more items (a second) are better, fewer seconds and MiB are."""
 
     RATE = "/s"
     SECONDS = "s"
     MEBIBYTES = "MiB"
+    MILLISECONDS = "ms"
+    COUNT = ""
 
 
 class Measured(StrEnum):
@@ -73,7 +75,8 @@ class Figure:
         if self.goal.of is Measured.RATIO:
             return self.ratio.median >= self.goal.bound
         median = spread(self.ours).median
-        return median >= self.goal.bound if self.unit is Unit.RATE else median <= self.goal.bound
+        more_is_better = self.unit in {Unit.RATE, Unit.COUNT}
+        return median >= self.goal.bound if more_is_better else median <= self.goal.bound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

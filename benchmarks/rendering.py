@@ -59,8 +59,8 @@ def _row(figure: Figure) -> tuple[str, ...]:
 
 
 def _values(values: Spread, unit: Unit) -> str:
-    digits = ",.0f" if unit is Unit.RATE else ".3f"
-    space = "" if unit is Unit.RATE else " "
+    digits = ",.0f" if unit in {Unit.RATE, Unit.COUNT} else ".3f"
+    space = "" if unit in {Unit.RATE, Unit.COUNT} else " "
     median, least, most = (
         format(value, digits) for value in (values.median, values.least, values.most)
     )

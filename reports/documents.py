@@ -6,6 +6,7 @@ how large a value is, so everything is cut at a length people still read; run.js
 
 import difflib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -111,8 +112,11 @@ def without_depths(value: JsonValue, deepest: int = _DEEPEST) -> JsonValue:
     """`value` with what is nested deeper than `deepest` levels replaced by a note.
 
     A webhook may answer any depth that its own JSON writer can make; ours and those of every
-    viewer are recursive. The same object is returned where nothing is that deep.
+    viewer are recursive. Numbers beyond any float, which JSON can spell and no reader can hold, are
+    replaced as well. The same object is returned where there is nothing of the kind.
     """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "… (too large a number to show)"
     if not isinstance(value, dict | list):
         return value
     if deepest == 0:

@@ -2,13 +2,14 @@
 
 import hashlib
 
+from webhook_fuzz.corpora.exchanges import WebhookIdentity
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.corpora.pods import Absent
 from webhook_fuzz.fuzzer.apiserver.answers import Answer
 from webhook_fuzz.fuzzer.apiserver.rfc6902 import disagreement
 from webhook_fuzz.fuzzer.confirmations import placement_of
-from webhook_fuzz.fuzzer.findings import load_codes
+from webhook_fuzz.fuzzer.findings import Finding, load_codes
 from webhook_fuzz.fuzzer.tallies import Found, Tally
 from webhook_fuzz.reports.results import Evidence, FindingResult, Reproducer
 
@@ -24,7 +25,7 @@ def fold_finding(found: Found, tally: Tally, catalogue: Catalogue, name: str) ->
     code = load_codes()[finding.code]
     field = catalogue.get(finding.field) if finding.field else None
     return {
-        "id": _identify(tally, found),
+        "id": identify(tally.webhook, finding),
         "code": code.code,
         "name": code.name,
         "severity": code.severity.value,
@@ -41,9 +42,8 @@ def fold_finding(found: Found, tally: Tally, catalogue: Catalogue, name: str) ->
     }
 
 
-def _identify(tally: Tally, found: Found) -> str:
+def identify(webhook: WebhookIdentity, finding: Finding) -> str:
     """The same finding has the same id in every run: configuration, webhook, code and field."""
-    webhook, finding = tally.webhook, found.finding
     parts = (webhook.configuration, webhook.name, finding.code, finding.field or "")
     return f"{finding.code}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:10]}"
 

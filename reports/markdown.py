@@ -17,6 +17,8 @@ from webhook_fuzz.reports.overviews import (
     WAYS,
     caveats,
     coverage_of,
+    describe_occurrences,
+    describe_traffic,
     findings_about,
     headline,
     label_webhook,
@@ -26,6 +28,7 @@ from webhook_fuzz.reports.overviews import (
 )
 from webhook_fuzz.reports.results import FindingResult, RunResult, WebhookResult
 from webhook_fuzz.reports.texts import capitalised, counted, visible
+from webhook_fuzz.reports.traffic_results import TrafficResult
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&@-])")
 _TICKS = re.compile(r"`+")
@@ -79,6 +82,23 @@ def _lines(run: RunResult) -> Iterator[str]:
         yield from _list_findings(others)
     if cluster := run.get("cluster"):
         yield from _cluster(cluster)
+    if traffic := run.get("traffic"):
+        yield from _traffic(traffic)
+
+
+def _traffic(traffic: TrafficResult) -> Iterator[str]:
+    """What the verdicts rest on."""
+    yield "## Recorded traffic"
+    yield ""
+    yield plain(f"{describe_traffic(traffic)}.")
+    yield ""
+    for reason, count in traffic["not_judged"].items():
+        yield f"- {count:,} not judged: {plain(reason)}"
+    for webhook in traffic["webhooks"]:
+        seen = counted(len(webhook["fields"]), "new field")
+        unseen = f"{webhook['fields_not_seen']:,} did not occur"
+        yield f"- {code(webhook['webhook'])}: {seen} occurred, {unseen}"
+    yield ""
 
 
 def _cluster(cluster: ClusterResult) -> Iterator[str]:
@@ -131,7 +151,7 @@ def _section(run: RunResult, webhook: WebhookResult) -> Iterator[str]:
     if webhook["mechanism"]:
         yield f"Cause: {plain(webhook['mechanism'])}"
         yield ""
-    if webhook["verdict"] == "not-exercised":
+    if webhook["verdict"] == "not-exercised" and "traffic" not in run:
         yield from _tried(run, webhook)
     yield from _fields("Lost", webhook["lost_fields"], webhook)
     yield from _fields("Moved to another element", webhook["moved_fields"], webhook)
@@ -173,7 +193,13 @@ def _example(findings: Sequence[FindingResult]) -> Iterator[str]:
     yield ""
     yield plain(shown["evidence"]["explanation"])
     yield ""
-    yield f"Pod (trigger: {code(shown['reproducer']['trigger'])}):"
+    occurred = shown.get("occurrences")
+    if occurred:
+        yield f"Seen in {plain(describe_occurrences(occurred))}."
+        yield ""
+        yield f"Pod (recorded exchange {code(occurred['exchange'])}):"
+    else:
+        yield f"Pod (trigger: {code(shown['reproducer']['trigger'])}):"
     yield ""
     yield block(render_yaml(shown["reproducer"]["pod"]), "yaml")
     yield ""

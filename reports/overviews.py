@@ -18,6 +18,7 @@ from webhook_fuzz.reports.results import (
     WebhookResult,
 )
 from webhook_fuzz.reports.texts import counted, minor_order
+from webhook_fuzz.reports.traffic_results import FindingOccurrences, TrafficResult
 
 VERDICTS: Mapping[Verdict, str] = {
     "incompatible": "Incompatible",
@@ -121,6 +122,39 @@ def coverage_of(run: RunResult, webhook: WebhookResult) -> Coverage | None:
     return next((c for c in run["coverage"] if _refers_to(c["webhook"], webhook)), None)
 
 
+def describe_occurrences(occurred: FindingOccurrences) -> str:
+    """How often a finding occurred in recorded traffic, and when, in words."""
+    said = counted(occurred["count"], "recorded exchange")
+    parts = [
+        counted(count, noun)
+        for count, noun in (
+            (occurred["retries"], "repeated call"),
+            (occurred["reinvocations"], "reinvocation"),
+        )
+        if count
+    ]
+    said += f" ({', '.join(parts)} among them)" if parts else ""
+    first, last = occurred["first_seen"], occurred["last_seen"]
+    if first == last:
+        return f"{said}, at {first}" if first else said
+    return f"{said}, from {first or 'an unknown time'} to {last or 'an unknown time'}"
+
+
+def describe_traffic(traffic: TrafficResult) -> str:
+    """What was read and judged, in words."""
+    retries = sum(webhook["retries"] for webhook in traffic["webhooks"])
+    again = sum(webhook["reinvocations"] for webhook in traffic["webhooks"])
+    parts = [
+        f"{traffic['judged']:,} of {counted(traffic['exchanges'], 'recorded exchange')} judged"
+    ]
+    if retries or again:
+        told = f"{counted(retries, 'repeated call')}, {counted(again, 'reinvocation')}"
+        parts.append(f"{told} among them")
+    if traffic["first_seen"] and traffic["last_seen"]:
+        parts.append(f"from {traffic['first_seen']} to {traffic['last_seen']}")
+    return "; ".join(parts)
+
+
 def count_verdicts(run: RunResult) -> Mapping[Verdict, int]:
     """How many webhooks have each verdict, worst first, absent ones left out."""
     counts = Counter(webhook["verdict"] for webhook in run["webhooks"])
@@ -138,7 +172,8 @@ def headline(run: RunResult) -> str:
         return f"{broken} of {counted(total, 'webhook')} would break pods on {version}"
     if counts.get("compatible", 0) == total:
         subject = "The webhook keeps" if total == 1 else f"All {total} webhooks keep"
-        return f"{subject} every field of {version} that was tried"
+        met = "occurred in the recorded traffic" if "traffic" in run else "was tried"
+        return f"{subject} every field of {version} that {met}"
     return f"No webhook was seen to break pods on {version}"
 
 
@@ -155,11 +190,21 @@ def _caveats(run: RunResult) -> Iterator[str]:
         yield f"{counts['at-risk']} will break with a later release"
     if counts.get("unreachable"):
         yield f"{counts['unreachable']} could not be called"
+    traffic = run.get("traffic")
     if counts.get("not-exercised"):
-        yield f"{counts['not-exercised']} never changed a pod: nothing is known about it"
+        pod = "recorded pod that has a new field" if traffic else "pod"
+        yield f"{counts['not-exercised']} never changed a {pod}: nothing is known about it"
+    if traffic:
+        yield from _traffic_caveats(traffic)
     cluster = run.get("cluster")
     if cluster:
         yield from _cluster_caveats(cluster)
+
+
+def _traffic_caveats(traffic: TrafficResult) -> Iterator[str]:
+    yield "Fields that did not occur in the traffic say nothing"
+    if traffic["damaged"]:
+        yield f"{counted(traffic['damaged'], 'place')} of the recording could not be read"
 
 
 def _cluster_caveats(cluster: ClusterResult) -> Iterator[str]:

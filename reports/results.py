@@ -8,6 +8,7 @@ from typing import Literal, NotRequired, TypedDict
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.reports.cluster_results import ClusterResult
+from webhook_fuzz.reports.traffic_results import FindingOccurrences, TrafficResult
 
 SCHEMA_VERSION = "webhook-fuzz/run/v1"
 
@@ -96,7 +97,8 @@ class Reproducer(TypedDict):
     """The smallest pod that shows the finding, and the webhook's patch for it.
 
     `confirmed` is `alone` when the field was sent alone on the minimal pod, `in-combination` when
-    it only showed together with others, `not-needed` for findings that no pod field causes.
+    it only showed together with others, `not-needed` for findings that no pod field causes,
+    `as-recorded` for recorded exchanges.
     `trigger` is the trigger the pod carries. `patch` is None when there was no usable patch;
     `patch_text` is then what was sent as one, cut short.
     """
@@ -105,14 +107,15 @@ class Reproducer(TypedDict):
     patch: list[JsonObject] | None
     patch_text: NotRequired[str]
     trigger: str
-    confirmed: Literal["alone", "in-combination", "not-needed"]
+    confirmed: Literal["alone", "in-combination", "not-needed", "as-recorded"]
 
 
 class FindingResult(TypedDict):
     """One finding.
 
     `path` is keyed (`spec.initContainers[name=logs].restartPolicy`), `field` is
-    its catalogue path; both are None where a finding concerns no field.
+    its catalogue path; both are None where a finding concerns no field. `occurrences` are there for
+    recorded traffic only.
     """
 
     id: str
@@ -129,6 +132,7 @@ class FindingResult(TypedDict):
     evidence: Evidence
     reproducer: Reproducer | None
     remedy: str
+    occurrences: NotRequired[FindingOccurrences]
 
 
 class TriggerCoverage(TypedDict):
@@ -165,7 +169,7 @@ class Coverage(TypedDict):
 class RunResult(TypedDict):
     """`run.json`. `complete` is False when the run was interrupted or could not be finished.
 
-    `cluster` is there for runs on a cluster only.
+    `cluster` is there for runs on a cluster only, `traffic` where recordings were judged.
     """
 
     schema: str
@@ -179,3 +183,4 @@ class RunResult(TypedDict):
     findings: list[FindingResult]
     coverage: list[Coverage]
     cluster: NotRequired[ClusterResult]
+    traffic: NotRequired[TrafficResult]

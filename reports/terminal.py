@@ -19,6 +19,7 @@ from webhook_fuzz.reports.families import group_by_minor, summarise_paths
 from webhook_fuzz.reports.overviews import (
     VERDICTS,
     caveats,
+    describe_traffic,
     findings_about,
     headline,
     label_webhook,
@@ -28,6 +29,7 @@ from webhook_fuzz.reports.overviews import (
 )
 from webhook_fuzz.reports.results import RunResult, Verdict, WebhookResult
 from webhook_fuzz.reports.texts import clipped, counted, duration, visible
+from webhook_fuzz.reports.traffic_results import TrafficResult
 
 DEFAULT_WIDTH = 100
 _NARROWEST = 40
@@ -85,10 +87,14 @@ def _styled(line: _Line, columns: int) -> Text:
 
 
 def _lines(run: RunResult, columns: int, report: str | None) -> Iterator[_Line]:
+    traffic = run.get("traffic")
     calls = sum(webhook["calls"] for webhook in run["webhooks"])
+    done = f"{counted(calls, 'review')} sent"
+    if traffic:
+        done = f"{counted(traffic['exchanges'], 'recorded exchange')} judged, nothing sent,"
     yield _Line(
-        text=f"{run['tool']['name']} {run['tool']['version']}, "
-        f"{counted(calls, 'review')} sent in {duration(run['seconds'])}",
+        text=f"{run['tool']['name']} {run['tool']['version']}, {done} "
+        f"in {duration(run['seconds'])}",
         style="dim",
     )
     yield _Line(text=headline(run), style="bold")
@@ -100,7 +106,27 @@ def _lines(run: RunResult, columns: int, report: str | None) -> Iterator[_Line]:
         yield _Line(lead=f"{finding['code']} ", lead_style="bold", text=finding["title"])
     if cluster := run.get("cluster"):
         yield from _cluster_lines(cluster)
+    if traffic:
+        yield from _traffic_lines(traffic)
     yield from _closing_lines(run, report)
+
+
+def _traffic_lines(traffic: TrafficResult) -> Iterator[_Line]:
+    """What the verdicts rest on, in a few lines."""
+    yield _Line()
+    yield _Line(lead="Traffic  ", lead_style="dim", text=describe_traffic(traffic))
+    not_judged = list(traffic["not_judged"].items())
+    for reason, count in not_judged[:_MOST_UNSEEN]:
+        yield _Line(lead="Not      ", lead_style="yellow", text=f"judged: {count:,}, {reason}")
+    left = sum(count for _, count in not_judged[_MOST_UNSEEN:])
+    if left:
+        yield _Line(text=f"         {left:,} more were not judged: see the report")
+    unclaimed = sum(webhook["unclaimed"] for webhook in traffic["webhooks"])
+    if unclaimed:
+        said = "rest on a redacted value and are not claimed"
+        yield _Line(
+            lead="Redacted ", lead_style="yellow", text=f"{counted(unclaimed, 'finding')} {said}"
+        )
 
 
 def _cluster_lines(cluster: ClusterResult) -> Iterator[_Line]:
@@ -229,7 +255,13 @@ def _closing_lines(run: RunResult, report: str | None) -> Iterator[_Line]:
         first, *others = codes
         rest = f" (also found: {', '.join(others)})" if others else ""
         yield _Line(lead="Explain  ", lead_style="dim", text=f"webhook-fuzz explain {first}{rest}")
-    if any(webhook["verdict"] == "not-exercised" for webhook in run["webhooks"]):
+    if "traffic" in run:
+        yield _Line(
+            lead="Next     ",
+            lead_style="dim",
+            text="webhook-fuzz replay --enrich tries the fields that did not occur, on these pods.",
+        )
+    elif any(webhook["verdict"] == "not-exercised" for webhook in run["webhooks"]):
         yield _Line(
             lead="Next     ",
             lead_style="dim",

@@ -54,7 +54,11 @@ class HostileServer:
 
 @contextlib.asynccontextmanager
 async def serve_connections(
-    handler: ConnectionHandler, context: ssl.SSLContext | None = None
+    handler: ConnectionHandler,
+    context: ssl.SSLContext | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncGenerator[int]:
     """The port of a server that hands every connection to `handler` and leaves nothing behind."""
     tasks, writers = set[asyncio.Task[None]](), list[asyncio.StreamWriter]()
@@ -68,7 +72,7 @@ async def serve_connections(
             await handler(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=context)
+    server = await asyncio.start_server(converse, host, port, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -83,9 +87,13 @@ async def serve_connections(
 
 @contextlib.asynccontextmanager
 async def serve_raw(
-    behaviour: Behaviour, context: ssl.SSLContext | None
+    behaviour: Behaviour,
+    context: ssl.SSLContext | None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncGenerator[HostileServer]:
-    """Serve with `behaviour` on a free port; without `context` in plain text."""
+    """Serve with `behaviour`, on a free port unless told; without `context` in plain text."""
     hostile = HostileServer()
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,8 +105,8 @@ async def serve_raw(
                 Conversation(head=head, body=body, reader=reader, writer=writer, server=hostile)
             )
 
-    async with serve_connections(converse, context) as port:
-        hostile.port = port
+    async with serve_connections(converse, context, host=host, port=port) as found:
+        hostile.port = found
         yield hostile
 
 

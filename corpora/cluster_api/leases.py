@@ -33,6 +33,10 @@ class Lease:
         """As they stand in the object's metadata."""
         return {_OWNER: self.owner, _EXPIRES: self.expires.isoformat(timespec="seconds")}
 
+    def has_ended(self, *, now: datetime) -> bool:
+        """Whether its time is over, or its owner is known to be gone."""
+        return self.expires <= now or _is_dead(self.owner)
+
 
 def new_lease(*, now: datetime, lifetime: timedelta) -> Lease:
     """One of this process."""
@@ -43,16 +47,21 @@ def is_over(metadata: JsonObject, *, now: datetime) -> bool:
     """Whether an object with a lease is left behind. What has none is not ours: False."""
     annotations = metadata.get("annotations")
     lease = _read(annotations if isinstance(annotations, dict) else {})
-    return lease is not None and (lease.expires <= now or _is_dead(lease.owner))
+    return lease is not None and lease.has_ended(now=now)
+
+
+def parse_lease(owner: object, expires: object) -> Lease | None:
+    """A lease as it was written (RFC 3339, UTC without a zone); None where that is no time."""
+    try:
+        found = datetime.fromisoformat(str(expires))
+    except ValueError:
+        return None
+    aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return Lease(owner=str(owner), expires=aware)
 
 
 def _read(annotations: Mapping[str, object]) -> Lease | None:
-    try:
-        expires = datetime.fromisoformat(str(annotations.get(_EXPIRES, "")))
-    except ValueError:
-        return None
-    aware = expires if expires.tzinfo else expires.replace(tzinfo=UTC)
-    return Lease(owner=str(annotations.get(_OWNER, "")), expires=aware)
+    return parse_lease(annotations.get(_OWNER, ""), annotations.get(_EXPIRES, ""))
 
 
 def _is_dead(owner: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
-from webhook_fuzz.corpora.members import objects_at
+from webhook_fuzz.corpora.members import objects_at, text_at
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 HELM_RELEASE: Final = "meta.helm.sh/release-name"
@@ -78,6 +78,19 @@ def read_ownership(metadata: JsonObject) -> Ownership:
         ),
         managers=_managers(metadata),
     )
+
+
+def last_writer(metadata: JsonObject, *, but: str) -> str:
+    """Who wrote last of all but one manager; empty where nobody left a mark.
+
+    Times in managedFields have a resolution of a second (metav1.Time): of two in the same second
+    the later entry counts.
+    """
+    entries = [each for each in objects_at(metadata, "managedFields") if each.get("manager") != but]
+    newest = max(
+        enumerate(entries), key=lambda each: (text_at(each[1], "time"), each[0]), default=None
+    )
+    return "" if newest is None else text_at(newest[1], "manager")
 
 
 def _managers(metadata: JsonObject) -> tuple[Manager, ...]:

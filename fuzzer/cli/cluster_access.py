@@ -84,6 +84,7 @@ async def access_cluster(options: ClusterOptions, bundles: Bundles) -> AsyncGene
 
     Raises InputError for credentials or a file that cannot be used.
     """
+    from webhook_fuzz.fuzzer.cli.restorations import restore_left_behind  # noqa: PLC0415 - as above
     from webhook_fuzz.fuzzer.cluster.bundles import (  # noqa: PLC0415 - slow to import
         BundleApi,
         RecordingApi,
@@ -95,6 +96,7 @@ async def access_cluster(options: ClusterOptions, bundles: Bundles) -> AsyncGene
         yield Access(api=kept, context=kept.context, server=kept.server, live=False)
         return
     async with Cluster(options) as cluster:
+        await restore_left_behind(cluster, cluster.server)
         if bundles.write is None:
             yield Access(api=cluster, context=cluster.context, server=cluster.server, live=True)
             return

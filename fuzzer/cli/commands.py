@@ -24,6 +24,11 @@ _COMMANDS = {
     "rbac": ("rbac", "Print the least roles webhook-fuzz needs, or what of them is missing."),
     "fields": ("fields", "List the pod fields by Kubernetes version and feature gate."),
     "explain": ("explain", "Explain a finding: what happens, why, how to fix it."),
+    "proxy": ("proxy", "Record what passes between the API server and webhooks."),
+    "restore": ("restore", "Put webhooks back that lead to a proxy which is gone."),
+    "recording": ("recording", "Look into recordings, check, merge and redact them."),
+    "check": ("check", "Judge recorded traffic; nothing is sent."),
+    "replay": ("replay", "Send recorded reviews to a webhook again, also with new fields."),
     "report": ("report", "Render a run.json as HTML, JUnit, SARIF or Markdown."),
     "version": ("version", "Show the version of webhook-fuzz and of its field catalogue."),
 }

@@ -1,1 +1,1 @@
-"""How does a cluster call the proxy instead of its webhooks, and how is that undone?"""
+"""How do webhooks of a cluster come to be called through the proxy, and back again?"""

@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from webhook_fuzz.reports.html.cluster_views import build_cluster
 from webhook_fuzz.reports.html.matrices import GLYPHS, WORDS, build_matrix
+from webhook_fuzz.reports.html.traffic_views import build_traffic
 from webhook_fuzz.reports.html.views import build_cards, build_findings
 from webhook_fuzz.reports.overviews import (
     VERDICTS,
@@ -37,6 +38,14 @@ _EFFECTS = {
     "same-as-without": "same as without a trigger",
     "no-patch": "answered, patched nothing",
     "failed": "no call was answered",
+}
+
+
+_FIELD_OUTCOMES = {
+    "kept": "kept on every patched pod",
+    "lost": "lost",
+    "moved": "moved to another element",
+    "not-patched": "on no pod it patched",
 }
 
 
@@ -71,6 +80,9 @@ def render_html(run: RunResult) -> str:
             not_probed=_not_probed(run),
             steps=next_steps(run),
             cluster=build_cluster(cluster, cards) if cluster else None,
+            traffic=run.get("traffic"),
+            traffic_cards=build_traffic(run, cards),
+            field_outcomes=_FIELD_OUTCOMES,
         )
     )
 

@@ -26,6 +26,7 @@ from webhook_fuzz.reports.families import (
 from webhook_fuzz.reports.overviews import (
     SEVERITIES,
     VERDICTS,
+    describe_occurrences,
     findings_about,
     label_webhook,
     order_webhooks,
@@ -38,6 +39,7 @@ _CONFIRMED = {
     "alone": "Confirmed with this field alone on a minimal pod.",
     "in-combination": "Seen only together with other fields: this pod carries them.",
     "not-needed": "No field causes it: any pod shows it.",
+    "as-recorded": "As it was recorded.",
 }
 _FEW = 3  # findings of one code that are still read one by one
 _MOST_OPERATIONS = 60
@@ -73,7 +75,10 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingView:
-    """A finding with its documents written out. `place` names it among others of its code."""
+    """A finding with its documents written out. `place` names it among others of its code.
+
+    `occurred` says how often it was seen, for recorded traffic; else it is empty.
+    """
 
     anchor: str
     place: str
@@ -84,6 +89,7 @@ class FindingView:
     pod: str
     patch_text: str
     confirmed: str
+    occurred: str
     finding: FindingResult
 
 
@@ -207,7 +213,7 @@ def _group_by_minor(views: Sequence[FindingView]) -> Iterator[MinorFindings]:
 
 
 def _build_view(finding: FindingResult, number: int, webhook: WebhookResult | None) -> FindingView:
-    reproducer = finding["reproducer"]
+    reproducer, occurred = finding["reproducer"], finding.get("occurrences")
     known = webhook["fields"].get(finding["field"] or "") if webhook else None
     marked = mark_operations(finding)
     shown = most_telling(marked, _MOST_OPERATIONS)
@@ -224,6 +230,7 @@ def _build_view(finding: FindingResult, number: int, webhook: WebhookResult | No
         pod=render_yaml(reproducer["pod"]) if reproducer else "",
         patch_text=cut_lines(reproducer.get("patch_text", "")) if reproducer else "",
         confirmed=_CONFIRMED[reproducer["confirmed"]] if reproducer else "",
+        occurred=describe_occurrences(occurred) if occurred else "",
         finding=finding,
     )
 

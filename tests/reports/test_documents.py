@@ -79,3 +79,9 @@ def test_depth_is_cut_and_shallow_values_are_returned_as_they_are() -> None:
         deep = [deep]
     assert "(nested" in render_yaml(deep)
     assert "nested too deeply" in render_value(deep)
+
+
+def test_a_number_beyond_any_float_is_replaced_by_a_note() -> None:
+    value: JsonValue = {"a": [float("inf"), 1.5], "b": float("-inf")}
+    note = "… (too large a number to show)"
+    assert without_depths(value) == {"a": [note, 1.5], "b": note}

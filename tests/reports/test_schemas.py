@@ -7,13 +7,13 @@ import pytest
 from samples import MakeRun, bad_run, cluster_run, crowded_run, good_run, hostile_run
 
 from webhook_fuzz.corpora.json_values import JsonValue
-from webhook_fuzz.reports import cluster_results, results
+from webhook_fuzz.reports import cluster_results, results, traffic_results
 from webhook_fuzz.reports.schemas import CHECKED, UNCHECKED, find_mismatch, load_schema
 
 SCHEMA: dict[str, Any] = typing.cast("dict[str, Any]", load_schema())
 SHAPES: dict[str, Any] = {
     name: shape
-    for module in (results, cluster_results)
+    for module in (results, cluster_results, traffic_results)
     for name, shape in vars(module).items()
     if typing.is_typeddict(shape)
 }
@@ -54,6 +54,7 @@ def test_schema_and_typed_dict_have_the_same_keys(name: str) -> None:
         ("HopResult", "way"),
         ("ReadinessRow", "answer"),
         ("ClusterFindingResult", "severity"),
+        ("TrafficField", "outcome"),
     ],
 )
 def test_schema_and_typed_dict_allow_the_same_words(shape: str, key: str) -> None:

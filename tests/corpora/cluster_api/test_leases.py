@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from webhook_fuzz.corpora.cluster_api import leases
-from webhook_fuzz.corpora.cluster_api.leases import is_over, new_lease
+from webhook_fuzz.corpora.cluster_api.leases import is_over, new_lease, parse_lease
 from webhook_fuzz.corpora.json_values import JsonObject
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -72,3 +72,12 @@ def test_where_processes_have_no_unique_name_only_time_counts(
 
     assert new_lease(now=NOW, lifetime=HOUR).owner == ""
     assert not is_over(metadata("a/b/1.2"), now=NOW)
+
+
+def test_a_lease_is_read_as_it_was_written() -> None:
+    lease = new_lease(now=NOW, lifetime=HOUR)
+    found = parse_lease(lease.owner, lease.expires.isoformat(timespec="seconds"))
+    assert found == lease
+    assert not lease.has_ended(now=NOW)
+    assert lease.has_ended(now=NOW + HOUR)
+    assert parse_lease("x", None) is None

@@ -1,4 +1,4 @@
-from webhook_fuzz.corpora.cluster_api.ownership import Manager, read_ownership
+from webhook_fuzz.corpora.cluster_api.ownership import Manager, last_writer, read_ownership
 from webhook_fuzz.corpora.json_values import JsonObject
 
 MANAGED: JsonObject = {
@@ -50,3 +50,17 @@ def test_the_next_best_owner_is_named() -> None:
 def test_members_of_the_wrong_type_count_as_not_there() -> None:
     odd: JsonObject = {"labels": [], "annotations": {"meta.helm.sh/release-name": 1}}
     assert read_ownership({**odd, "managedFields": "x"}) == read_ownership({})
+
+
+def test_who_wrote_last_is_told_by_the_times_and_not_by_the_order() -> None:
+    entries: JsonObject = {
+        "managedFields": [
+            {"manager": "helm", "time": "2026-05-01T00:00:00Z"},
+            {"manager": "operator", "time": "2026-05-01T00:00:09Z"},
+            {"manager": "us", "time": "2026-05-01T00:00:10Z"},
+            {"manager": "cainjector", "time": "2026-05-01T00:00:05Z"},
+        ]
+    }
+    assert last_writer(entries, but="us") == "operator"
+    assert last_writer(entries, but="operator") == "us"
+    assert last_writer({}, but="us") == ""

@@ -1,0 +1,156 @@
+"""Is what the API server makes of a webhook the same with the proxy in between, however it fails?
+
+Every case is tried with both failure policies and both ways. What came of it is compared, and it is
+the table of docs/proxy-failures.md, which this test writes.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+
+from admission_outcomes import Admitted
+from failure_matrices import (
+    CASES,
+    EXPIRED,
+    FOREIGN,
+    NOBODY,
+    POLICIES,
+    REINVOKED,
+    WAYS,
+    WRONG_NAME,
+    Case,
+    Matrix,
+    Tried,
+    Way,
+    failure_matrix,
+)
+from testbed.fixtures import past_capture
+from webhook_fuzz.corpora.members import object_at
+
+pytestmark = pytest.mark.real
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "proxy-failures.md"
+UPDATE: Final = "UPDATE_PROXY_FAILURES"
+NEVER_REACHED: Final = frozenset({WRONG_NAME, EXPIRED, FOREIGN, NOBODY})
+"""No request ever reached a webhook: the proxy can only say so, and its words differ."""
+KEEP_ALIVE: Final = "keep-alive closed"
+AT_ONCE: Final = 8
+
+Cell: TypeAlias = tuple[Case, str, Way]
+Results: TypeAlias = Mapping[tuple[str, str, Way], Tried]
+
+
+@pytest.fixture(scope="module")
+def matrix(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Matrix]:
+    folder = tmp_path_factory.mktemp("matrix")
+    with failure_matrix(folder, past_capture(request.config)) as matrix:
+        yield matrix
+
+
+@pytest.fixture(scope="module")
+def results(matrix: Matrix) -> Results:
+    cells: list[Cell] = [
+        (case, policy, way) for case in CASES for policy in POLICIES for way in WAYS
+    ]
+
+    def attempt(cell: Cell) -> Tried:
+        return matrix.attempt(*cell)[0]
+
+    # Last and alone: of a connection that is closed while another call takes it, Go makes an error.
+    together = [cell for cell in cells if cell[0].name != KEEP_ALIVE]
+    alone = [cell for cell in cells if cell[0].name == KEEP_ALIVE]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        tried = [*pool.map(attempt, together)]
+    tried += map(attempt, alone)
+    return {
+        (case.name, policy, way): result
+        for (case, policy, way), result in zip([*together, *alone], tried, strict=True)
+    }
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_the_api_server_makes_the_same_of_it(case: Case, policy: str, results: Results) -> None:
+    direct, proxied = (results[case.name, policy, way] for way in WAYS)
+    assert proxied.admitted.status == direct.admitted.status
+    assert proxied.admitted.kind == direct.admitted.kind
+    assert proxied.admitted.pod == direct.admitted.pod
+    assert proxied.admitted.warnings == direct.admitted.warnings
+    assert proxied.abandoned == direct.abandoned
+    # How many repetitions fit into the time is a matter of milliseconds.
+    assert abs(proxied.calls - direct.calls) <= ("Retry-After" in case.name)
+    if case.name not in NEVER_REACHED:
+        assert proxied.admitted.detail == direct.admitted.detail
+
+
+def test_the_matrix_has_what_it_is_to_show(results: Results) -> None:
+    """Or the ways could be equal because nothing ever happened."""
+    outcomes = {name: results[name, "Fail", "direct"] for name in (case.name for case in CASES)}
+    created = {name for name, each in outcomes.items() if each.admitted.kind == "created"}
+    assert created >= {"healthy", "gzip", "chunked", "slow, in time", "3 MiB pod", "Go webhook"}
+    assert outcomes["slow, too late"].abandoned == 1
+    assert outcomes["503, Retry-After"].calls > outcomes["503"].calls == 1
+    assert outcomes[REINVOKED].calls == 3
+    failed = {name for name, each in outcomes.items() if "failed" in each.admitted.kind}
+    assert failed >= {*NEVER_REACHED, "reset before headers", "closed in body", "wrong uid"}
+
+
+def test_the_table_in_the_docs_is_what_came_of_it(results: Results) -> None:
+    table = _render(results)
+    if UPDATE in os.environ:
+        PAGE.write_text(table)
+    assert PAGE.read_text() == table, f"run this test with {UPDATE}=1 and read what changed"
+
+
+def test_a_connection_that_ends_without_a_word_costs_no_call(matrix: Matrix) -> None:
+    case = next(case for case in CASES if case.name == KEEP_ALIVE)
+    for way in WAYS:
+        tried = matrix.attempt(case, "Fail", way, times=50)
+        assert {each.admitted.kind for each in tried} == {"created"}
+        assert {each.calls for each in tried} == {1}
+
+
+def _render(results: Results) -> str:
+    lines = [_HEAD]
+    for case in CASES:
+        for policy in POLICIES:
+            direct, proxied = (results[case.name, policy, way] for way in WAYS)
+            same = direct.admitted == proxied.admitted
+            through = "the same" if same else _words(proxied.admitted)
+            lines.append(
+                f"| {case.name} | {policy} | {direct.admitted.status} | {_words(direct.admitted)} "
+                f"| {through} | {_times(direct)} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _words(admitted: Admitted) -> str:
+    if admitted.kind == "created":
+        metadata = object_at(admitted.pod, "metadata")
+        return "created, patched" if object_at(metadata, "labels") else "created as sent"
+    return f"{admitted.kind}: `{admitted.detail[:120]}`" if admitted.detail else admitted.kind
+
+
+def _times(tried: Tried) -> str:
+    if tried.calls > 3:
+        return "several"
+    return str(tried.calls or "")
+
+
+_HEAD: Final = """\
+# What the API server sees when a webhook fails behind the proxy
+
+Written by `tests/proxy/test_failures_through_the_proxy.py` from what a real API server (1.37) made
+of a pod, with the webhook called directly and through the proxy: status, kind of message, the
+object, warnings and the number of calls the webhook saw are the same in every line. Where no
+request could reach the webhook (a certificate that is not accepted, nobody listening), the proxy
+answers 502 with its reason, so the words behind "failed calling webhook" differ: both are shown.
+
+| webhook | failurePolicy | status | API server | through the proxy | calls |
+|---|---|---|---|---|---|"""
