@@ -6,17 +6,18 @@ sentence about it says on how much that rests. What a recording holds of secrets
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import cast
 
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.json_values import JsonValue
-from webhook_fuzz.corpora.maskings import Masker
 from webhook_fuzz.corpora.members import object_at, text_at
+from webhook_fuzz.corpora.pods import ABSENT
+from webhook_fuzz.corpora.recordings.redacting import TrafficRedactor
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.corpora.versions import Minor
+from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.generation.cases import Case, Purpose
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.plans import Plan
@@ -52,19 +53,43 @@ class TrafficFacts:
     damaged: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Quoted:
+    """A witness as it may be shown: `observation` holds no secret, None where that cannot be.
+
+    `findings` are what that one shows, by their keys, where it is not the one that was judged.
+    """
+
+    judged: Observation
+    observation: Observation | None
+    findings: Mapping[tuple[str, str | None], Finding] | None = None
+
+    def finding(self, found: Finding) -> Finding:
+        """The finding with the values that may be shown."""
+        if self.findings is None:
+            return found
+        return self.findings.get(found.key) or replace(found, before=ABSENT, after=ABSENT)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Kept:
     """What stands behind the entries of a result: by the id of a finding, what showed it."""
 
     found: dict[str, TrafficFound] = field(default_factory=dict[str, TrafficFound])
-    observations: dict[int, Observation] = field(default_factory=dict[int, Observation])
+    quoted: dict[int, _Quoted] = field(default_factory=dict[int, _Quoted])
+
+    def quote(self, witness: Witness, judge: TrafficJudge) -> _Quoted:
+        """The witness as it may be shown, worked out once."""
+        if id(witness) not in self.quoted:
+            self.quoted[id(witness)] = _quote(witness, judge)
+        return self.quoted[id(witness)]
 
 
 def fold_traffic(traffic: Traffic, facts: TrafficFacts, plan: Plan) -> RunResult:
     """The result, webhooks in the order they were met. `plan.redactor` learns what is quoted."""
     kept, tallies = _Kept(), list(traffic.tallies.values())
     folded = [_tally(tally, traffic.judge, kept) for tally in tallies]
-    plan.redactor.learn(pod for each in kept.observations.values() for pod in _pods(each))
+    plan.redactor.learn(pod for each in kept.quoted.values() for pod in _pods(each.judged))
     run = fold_run(
         folded,
         RunFacts(
@@ -108,15 +133,32 @@ def _tally(tally: TrafficTally, judge: TrafficJudge, kept: _Kept) -> Tally:
 
 def _found(found: TrafficFound, judge: TrafficJudge, kept: _Kept) -> Found:
     witness = found.witness
-    observation = kept.observations.get(id(witness))
-    if observation is None:
-        observation = kept.observations[id(witness)] = judge.observe(witness.exchange)
+    quoted = kept.quote(witness, judge)
+    observation = quoted.observation or quoted.judged
     return Found(
-        finding=found.finding,
+        finding=quoted.finding(found.finding),
         witness=observation,
         case=_case(witness, observation),
         size=witness.size,
         paths=found.paths,
+    )
+
+
+def _quote(witness: Witness, judge: TrafficJudge) -> _Quoted:
+    """A raw exchange is redacted as if it were recorded now, and judged again as that."""
+    judged = judge.observe(witness.exchange)
+    if isinstance(judged, PlainObservation):
+        return _Quoted(judged=judged, observation=None)  # a Secret, say
+    if not witness.raw:
+        return _Quoted(judged=judged, observation=judged)
+    try:
+        redacted = TrafficRedactor().redact(witness.recorded)
+    except (TypeError, ValueError, RecursionError):  # of no shape that can be walked through
+        return _Quoted(judged=judged, observation=None, findings={})
+    return _Quoted(
+        judged=judged,
+        observation=judge.observe(redacted.exchange),
+        findings={finding.key: finding for finding in reversed(judge.examine(redacted))},
     )
 
 
@@ -148,16 +190,14 @@ def _as_recorded(finding: FindingResult, kept: _Kept) -> FindingResult:
     if found is None:
         return finding
     witness, reproducer = found.witness, finding["reproducer"]
-    if isinstance(kept.observations[id(witness)], PlainObservation):
-        # A Secret, say: where it is recorded is all there is to say of it.
+    if kept.quoted[id(witness)].observation is None:
+        # Where it is recorded is all there is to say of it.
         finding["reproducer"] = None
     elif reproducer is not None:
         reproducer["confirmed"] = "as-recorded"
         if witness.raw:
             # It can hold a patch that cannot be read, and a secret in that.
             reproducer.pop("patch_text", None)
-    if witness.raw:
-        finding = cast("FindingResult", Masker().mask(cast("JsonValue", finding)))
     finding["occurrences"] = _occurrences(found.occurrences, witness.id)
     return finding
 

@@ -11,13 +11,12 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from webhook_fuzz.corpora.recordings.reading import iterate_recordings
-from webhook_fuzz.proxy.routes_files import dump_routes
-
 from admission_loads import family
 from authorities import Credential
+from webhook_fuzz.corpora.recordings.reading import iterate_recordings
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
 from webhook_fuzz.proxy.routes import RouteTable
+from webhook_fuzz.proxy.routes_files import dump_routes
 
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0

@@ -14,21 +14,18 @@ from typing import Final
 
 import orjson
 
-from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.exchanges import Answered, CallFailure, Exchange, was_reached
 from webhook_fuzz.corpora.fields.catalogue import Catalogue
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.members import object_at
-from webhook_fuzz.corpora.pods import Absent, value_at
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.apiserver.decoding import DecodeError
-from webhook_fuzz.fuzzer.apiserver.patches import PatchError
 from webhook_fuzz.fuzzer.checks.all_checks import CHECKS
 from webhook_fuzz.fuzzer.checks.shapes import mechanism
 from webhook_fuzz.fuzzer.findings import Finding
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.recorded.applicability import APPLIED, Extent
+from webhook_fuzz.fuzzer.recorded.claims import is_claimed
 from webhook_fuzz.fuzzer.recorded.fingerprints import Key, fingerprint, translate
 from webhook_fuzz.fuzzer.recorded.new_fields import FieldFinder
 from webhook_fuzz.fuzzer.recorded.requests import PlainObservation, is_about_pod
@@ -45,9 +42,6 @@ _MOST_OPERATIONS: Final = 5_000
 # Of lists of objects. What compares and explains them takes seconds for more, at worst.
 _MOST_IN_LIST: Final = 500
 _MOST_ELEMENTS: Final = 1_500
-
-_REDACTED: Final = "redacted-"
-_ANNOTATION: Final = "metadata.annotations{}"
 
 
 class NotJudged(StrEnum):
@@ -262,29 +256,6 @@ def extent_of(recorded: RecordedExchange) -> Extent | NotJudged:
     return Extent.OBJECT if object_at(request, "object") else Extent.ANSWER
 
 
-def is_claimed(finding: Finding, observation: Observation) -> bool:
-    """Whether a finding stands although values were redacted.
-
-    Equal values have equal tokens, so that what was lost, moved or changed is still seen; not what
-    was inside of a value, nor of which type it was.
-    """
-    match finding.code:
-        case "WF107":
-            # Whether an annotation that holds JSON says all it said before is not seen.
-            return finding.field != _ANNOTATION or not _is_redacted(finding.before)
-        case "WF005":
-            refused = observation.patched
-            operation = refused.operation if isinstance(refused, PatchError) else None
-            return operation is None or not _is_redacted(operation.get("value"))
-        case "WF006":
-            error = observation.decoded
-            if not isinstance(error, DecodeError):
-                return True
-            return not _is_redacted(_at(observation.patched, error.path))
-        case _:
-            return True
-
-
 def _is_too_large(observation: Observation) -> bool:
     patched = observation.patched
     return _has_many_elements(observation.sent) or (
@@ -307,29 +278,6 @@ def _has_many_elements(value: JsonObject) -> bool:
             return True
         waiting += inside
     return False
-
-
-def _at(patched: JsonObject | PatchError | None, path: str) -> JsonValue | Absent:
-    """The value decoding stopped at; all of the object where the path is not a keyed one."""
-    if not isinstance(patched, dict):
-        return None
-    try:
-        found = value_at(patched, path)
-    except InputError:
-        return patched
-    return patched if isinstance(found, Absent) else found
-
-
-def _is_redacted(value: JsonValue | Absent) -> bool:
-    match value:
-        case str():
-            return _REDACTED in value
-        case list():
-            return any(map(_is_redacted, value))
-        case dict():
-            return any(map(_is_redacted, value.values()))
-        case _:
-            return False
 
 
 def _of_traffic(finding: Finding, catalogue: Catalogue) -> Finding:

@@ -29,6 +29,18 @@ class Witness:
     seconds: float
 
     @property
+    def recorded(self) -> RecordedExchange:
+        """The exchange as it would stand in a recording, without what no check looks at."""
+        return RecordedExchange(
+            id=self.id,
+            exchange=self.exchange,
+            started_at=0.0,
+            upstream_seconds=self.seconds,
+            target="",
+            request=self.id,
+        )
+
+    @property
     def exchange(self) -> Exchange:
         """The exchange again; a value of its own at every call."""
         return Exchange(

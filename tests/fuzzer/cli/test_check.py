@@ -191,6 +191,7 @@ def test_no_report_of_a_raw_recording_holds_a_secret(tmp_path: Path, specimen: s
     assert isinstance(first, dict)
     metadata["annotations"] = {"example.com/token": SECRET}
     first["env"] = [{"name": "PASSWORD", "value": SECRET}]
+    first["args"] = [f"--password={SECRET}", "serve"]
     recording = record(tmp_path, specimen, [pod])
     forms = ("junit", "sarif", "markdown")
 

@@ -4,11 +4,12 @@ from typing import cast
 import orjson
 import pytest
 
-from recorded import answered, exchange_of, mixed_traffic, pod_review
+from recorded import Workloads, answered, exchange_of, mixed_traffic, pod_review, uid_of
 from replayed import RECORDED_WEBHOOK, creation, of_webhook, plain_pods, record_all, recorded
 from webhook_fuzz.corpora.fields.catalogue import load_catalogue
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
+from webhook_fuzz.corpora.recordings.redacting import TrafficRedactor
 from webhook_fuzz.corpora.seeds.loading import shipped_seed
 from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
 from webhook_fuzz.fuzzer.recorded import traffic as traffic_module
@@ -17,7 +18,7 @@ from webhook_fuzz.fuzzer.recorded.judging import NotJudged, TrafficJudge
 from webhook_fuzz.fuzzer.recorded.traffic import Traffic
 from webhook_fuzz.fuzzer.recorded.traffic_tallies import TrafficTally
 from webhook_fuzz.fuzzer.recorded.witnesses import WitnessStore
-from webhook_fuzz.fuzzer.specimens.catalogue import get_specimen
+from webhook_fuzz.fuzzer.specimens.catalogue import SPECIMENS, get_specimen
 
 CATALOGUE = load_catalogue()
 UID = "11111111-2222-4333-8444-555555555555"
@@ -200,3 +201,25 @@ def test_a_webhook_is_one_whatever_url_it_is_called_at() -> None:
     made = broken(0)
     moved = replace(made, exchange=replace(made.exchange, webhook=other))
     assert tally_of(traffic_of(made, moved)).judged.count == 2
+
+
+def counted(traffic: Traffic) -> dict[tuple[str, str | None], int]:
+    """How often each finding occurred."""
+    return {key: found.occurrences.count for key, found in tally_of(traffic).found.items()}
+
+
+@pytest.mark.parametrize("specimen", sorted(SPECIMENS))
+def test_a_redacted_recording_shows_what_a_raw_one_shows(specimen: str) -> None:
+    workloads, redactor = Workloads(3), TrafficRedactor()
+    made = [
+        recorded(
+            pod_review(workloads.pod(), uid=uid_of(workloads.chance)),
+            get_specimen(specimen).program,
+            number,
+        )
+        for number in range(20)
+    ]
+    raw = traffic_of(*(replace(each, raw=True) for each in made))
+    redacted = traffic_of(*map(redactor.redact, made))
+    assert counted(redacted) == counted(raw)
+    assert redacted.not_judged == raw.not_judged
