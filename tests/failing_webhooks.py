@@ -40,6 +40,8 @@ class Seen:
 
     calls: Counter[str] = field(default_factory=Counter[str])
     abandoned: Counter[str] = field(default_factory=Counter[str])
+    closed: Counter[str] = field(default_factory=Counter[str])
+    """Connections of which both sides know that they are over."""
 
 
 def path_of(talk: Conversation) -> str:
@@ -240,6 +242,10 @@ def failing_webhook(
         except ConnectionAbortedError:
             seen.abandoned[cell] += 1
             raise
+        if talk.writer.is_closing():
+            with contextlib.suppress(OSError):
+                await talk.writer.wait_closed()  # until the other side has closed it, too
+            seen.closed[cell] += 1
 
     async def serve() -> None:
         async with serve_raw(cast("Behaviour", behave), context, host=host, port=port):

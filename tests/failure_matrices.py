@@ -68,6 +68,8 @@ class Case:
         return _TIMEOUTS.get(self.name, 20)
 
 
+KEEP_ALIVE: Final = "keep-alive closed"
+
 CASES: Final = (
     *(Case(name=name, backend="failing", path=path_for(name)) for name in BEHAVIOURS),
     *(
@@ -111,12 +113,14 @@ class Matrix:
 
     def _once(self, case: Case, cell: str, pod: JsonObject) -> Tried:
         seen = self.backends[case.backend].seen or Seen()
-        calls, abandoned = seen.calls[cell], seen.abandoned[cell]
+        calls, abandoned, closed = seen.calls[cell], seen.abandoned[cell], seen.closed[cell]
         metadata: JsonObject = {**_object(pod["metadata"]), "labels": {CELL: cell}}
         path = f"/api/v1/namespaces/{NAMESPACE}/pods"
         reply = self.cluster.dry_run(path, {**pod, "metadata": metadata})
         if case.name in _TIMEOUTS:  # the webhook notices a little later that nobody waits
             wait_until(lambda: seen.abandoned[cell] > abandoned, what="the webhook is let go")
+        if case.name == KEEP_ALIVE:  # or the next call would take a connection that is ending
+            wait_until(lambda: seen.closed[cell] > closed, what="the connection is over")
         return Tried(
             admitted=outcome_of(reply),
             calls=seen.calls[cell] - calls,

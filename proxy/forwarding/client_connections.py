@@ -1,8 +1,9 @@
 """How is a request read from the API server, and its answer written back?
 
 asyncio's protocols with httptools on both sides, not aiohttp's server: that one keeps neither a
-reset nor half an answer, adds headers of its own, and took 0.38 to 0.43 ms for a call of its own
-at one connection, where this way takes 0.26 (direct: 0.12).
+reset nor half an answer and adds headers of its own. With the same connections to the webhook
+behind it, it passed 9,000 to 9,600 calls a second through 16 connections and took 0.30 to 0.34 ms
+for one at a time; this way it is 13,400 to 15,000 and 0.21 ms (no proxy: 0.09 ms).
 """
 
 import asyncio

@@ -1,9 +1,10 @@
 """Is this a head as API servers and webhooks send it all day, and what does it say?
 
 Complete in the first bytes, HTTP/1.1, one Content-Length, nothing about transfer encodings or
-upgrades: such a head is read by two regular expressions, which costs a fifth of what callbacks for
-each header do, and its lines go on as the very bytes they came in. They match less than RFC 9112
-allows; for whatever they do not match there is httptools, so nothing is decided here but speed.
+upgrades: such a head is read by two regular expressions, and its lines go on as the very bytes
+they came in, spaces included, instead of being written anew. (That saves a tenth of the time a
+call spends in Python, too: 2 of 20 microseconds.) They match less than RFC 9112 allows; for
+whatever they do not match there is httptools, and tests hold both against each other.
 """
 
 import re

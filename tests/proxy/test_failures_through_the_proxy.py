@@ -17,6 +17,7 @@ from failure_matrices import (
     CASES,
     EXPIRED,
     FOREIGN,
+    KEEP_ALIVE,
     NOBODY,
     POLICIES,
     REINVOKED,
@@ -38,7 +39,6 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "proxy-failures.md"
 UPDATE: Final = "UPDATE_PROXY_FAILURES"
 NEVER_REACHED: Final = frozenset({WRONG_NAME, EXPIRED, FOREIGN, NOBODY})
 """No request ever reached a webhook: the proxy can only say so, and its words differ."""
-KEEP_ALIVE: Final = "keep-alive closed"
 AT_ONCE: Final = 8
 
 Cell: TypeAlias = tuple[Case, str, Way]

@@ -34,6 +34,13 @@ def own(tmp_path: Path) -> OwnCertificates:
     return OwnCertificates(folder, ["127.0.0.1"], lifetimes=Lifetimes(), now=time.time())
 
 
+@pytest.fixture
+def started() -> Callable[[], set[int]]:
+    """The processes this test has started: others of this process belong to other tests."""
+    before = children_of(os.getpid())
+    return lambda: children_of(os.getpid()) - before
+
+
 def plan(own: OwnCertificates, routes: RouteTable, recording: Path | None = None) -> ProxyPlan:
     sinks = []
     if recording is not None:
@@ -92,14 +99,14 @@ async def test_two_workers_forward_and_everything_is_recorded(
 
 
 async def test_a_worker_that_is_killed_is_started_again_and_its_counts_are_kept(
-    tmp_path: Path, own: OwnCertificates
+    tmp_path: Path, own: OwnCertificates, started: Callable[[], set[int]]
 ) -> None:
     @asynccontextmanager
     async def during(running: Running) -> AsyncGenerator[None]:
         async with Caller.open(running.addresses[0], own.ca_pem) as caller:
             assert await caller.call("before") == 200
             await until(lambda: running.snapshot().exchanges == 1)
-            (worker,) = children_of(os.getpid())
+            (worker,) = started()
             os.kill(worker, signal.SIGKILL)
         async with Caller.open(running.addresses[0], own.ca_pem) as caller:
             assert await caller.call("after") == 200  # waited for the next one
@@ -115,16 +122,15 @@ async def test_a_worker_that_is_killed_is_started_again_and_its_counts_are_kept(
 
 
 async def test_a_sink_that_is_killed_is_started_again_and_reviews_pass_meanwhile(
-    tmp_path: Path, own: OwnCertificates
+    tmp_path: Path, own: OwnCertificates, started: Callable[[], set[int]]
 ) -> None:
     folder = tmp_path / "recording"
 
     @asynccontextmanager
     async def during(running: Running) -> AsyncGenerator[None]:
         async with Caller.open(running.addresses[0], own.ca_pem) as caller:
-            workers = {pid for pid in children_of(os.getpid()) if _runs(pid, "workers")}
-            for sink in children_of(os.getpid()) - workers:
-                os.kill(sink, signal.SIGKILL)
+            (sink,) = {pid for pid in started() if not _runs(pid, "workers")}
+            os.kill(sink, signal.SIGKILL)
             assert await caller.call("meanwhile") == 200
             await until(lambda: not running.snapshot().ready)
             await until(lambda: running.snapshot().ready)
@@ -231,7 +237,7 @@ async def test_new_routes_and_a_new_certificate_reach_the_workers(
 
 
 async def test_what_fails_around_a_proxy_ends_it_in_order_and_is_raised(
-    tmp_path: Path, own: OwnCertificates
+    tmp_path: Path, own: OwnCertificates, started: Callable[[], set[int]]
 ) -> None:
     @asynccontextmanager
     async def during(running: Running) -> AsyncGenerator[None]:
@@ -247,28 +253,28 @@ async def test_what_fails_around_a_proxy_ends_it_in_order_and_is_raised(
             await run_during(plan(own, webhook.routes(), folder), during)
 
     assert recorded_uids(folder) == ["before"]
-    assert children_of(os.getpid()) == set()
+    assert started() == set()
 
 
 async def test_a_sink_that_cannot_be_opened_is_said_and_nothing_is_left(
-    tmp_path: Path, own: OwnCertificates
+    tmp_path: Path, own: OwnCertificates, started: Callable[[], set[int]]
 ) -> None:
     wanted = replace(plan(own, RouteTable()), sinks=(SinkPlan(name="r", factory=refuse),))
 
     with pytest.raises(InputError, match="another version"):
         await run_proxy(wanted)
-    assert children_of(os.getpid()) == set()
+    assert started() == set()
 
 
 async def test_a_second_interrupt_ends_everything_at_once(
-    tmp_path: Path, own: OwnCertificates
+    tmp_path: Path, own: OwnCertificates, started: Callable[[], set[int]]
 ) -> None:
     def slowly(running: Running) -> AbstractAsyncContextManager[None]:
         return _interrupted(running)
 
     with pytest.raises(asyncio.CancelledError):
         await asyncio.create_task(run_proxy(plan(own, RouteTable()), Hooks(around=slowly)))
-    assert children_of(os.getpid()) == set()
+    assert started() == set()
 
 
 @asynccontextmanager
