@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from benchmarks import examining, judging, packing, patches, proxying, recorded, starting, sweeping
+from benchmarks import (
+    examining,
+    judging,
+    packing,
+    patches,
+    proxying,
+    recorded,
+    recordings,
+    starting,
+    sweeping,
+)
 from benchmarks.measuring import Effort, Figure
 from benchmarks.rendering import render_json, render_machine, render_table
 
@@ -24,6 +34,7 @@ _FIGURES: Mapping[str, _Measuring] = {
     "examining": examining.measure,
     "proxying": proxying.measure,
     "recorded": recorded.measure,
+    "recordings": recordings.measure,
 }
 
 

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -43,6 +43,13 @@ _DRAWN: Final = "bcdfghjklmnpqrstvwxz2456789"
 _FULL_PODS, _QUICK_PODS = 2_500, 40
 _GOAL = Goal(of=Measured.OURS, bound=5000)
 _MEMORY = Goal(of=Measured.OURS, bound=200)
+
+
+ChangePod: TypeAlias = Callable[[JsonObject, int], None]
+
+
+def _unchanged(_pod: JsonObject, _workload: int) -> None:
+    pass
 
 
 def measure(effort: Effort) -> Iterator[Figure]:
@@ -84,31 +91,37 @@ def judge(recording: Path, *, remembered: int = REMEMBERED, times: int = 1) -> T
 
 def record(folder: Path, pods: int) -> int:
     """Record what webhooks answer for so many pods; returns the number of exchanges."""
+    sink = RecordingSinkFactory(folder=folder, raw=True)()
+    count = 0
+    for count, exchange in enumerate(recorded_traffic(pods), start=1):  # noqa: B007
+        sink.take(exchange)
+    sink.close()
+    return count
+
+
+def recorded_traffic(pods: int, change: ChangePod = _unchanged) -> Iterator[RawExchange]:
+    """What webhooks answer for so many pods; `change` is told the number of the workload."""
     chance = random.Random(0)
     shapes = [default_pod(seed.pod) for seed in load_shipped_seeds()]
     revisions = ["".join(chance.choices(_DRAWN, k=10)) for _ in range(_WORKLOADS)]
     programs = [get_specimen(name).program for name in _WEBHOOKS]
-    sink = RecordingSinkFactory(folder=folder, raw=True)()
     for number in range(pods):
         # A few workloads are most of the traffic, as in a cluster.
         workload = min(int(chance.expovariate(8 / _WORKLOADS)), _WORKLOADS - 1)
         pod = _replica(shapes[workload % len(shapes)], revisions[workload], chance)
+        change(pod, workload)
         for name, program in zip(_WEBHOOKS, programs, strict=True):
             review = build_review(pod, ReviewOptions(api_server=TARGET, uid=_uid(chance)))
-            sink.take(
-                RawExchange(
-                    webhook=WebhookIdentity(configuration=name, name=name, url=f"https://{name}"),
-                    started_at=1_700_000_000.0 + number,
-                    seconds=0.004,
-                    upstream_seconds=0.004,
-                    target=b"/mutate?timeout=10s",
-                    request_headers=((b"Host", b"injector.mesh.svc:443"),),
-                    request_body=orjson.dumps(review),
-                    answer=RawAnswer(status=200, headers=(), body=program(review).body),
-                )
+            yield RawExchange(
+                webhook=WebhookIdentity(configuration=name, name=name, url=f"https://{name}"),
+                started_at=1_700_000_000.0 + number,
+                seconds=0.004,
+                upstream_seconds=0.004,
+                target=b"/mutate?timeout=10s",
+                request_headers=((b"Host", b"injector.mesh.svc:443"),),
+                request_body=orjson.dumps(review),
+                answer=RawAnswer(status=200, headers=(), body=program(review).body),
             )
-    sink.close()
-    return pods * len(_WEBHOOKS)
 
 
 def _replica(shape: JsonObject, revision: str, chance: random.Random) -> JsonObject:

@@ -8,12 +8,12 @@ again with the very same object is another pod's request.
 (k8s.io/apiserver pkg/admission/plugin/webhook/mutating/reinvocationcontext.go)
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import orjson
 
+from webhook_fuzz.corpora.bounded import Bounded
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 
@@ -58,8 +58,8 @@ class Grouper:
     """Places calls in the order they ended; what it remembers is bounded in number and time."""
 
     def __init__(self) -> None:
-        self._calls: OrderedDict[tuple[_Webhook, str], _Call] = OrderedDict()
-        self._requests: OrderedDict[_Object, list[_Request]] = OrderedDict()
+        self._calls = Bounded[tuple[_Webhook, str], _Call](_MOST_UIDS)
+        self._requests = Bounded[_Object, list[_Request]](_MOST_OBJECTS)
 
     def place(
         self, webhook: WebhookIdentity, review: JsonObject, *, id_: str, started_at: float
@@ -76,8 +76,6 @@ class Grouper:
         else:
             call = self._place_first(name, asked, _Request(name=id_, started_at=started_at))
             self._calls[name, uid] = call
-            if len(self._calls) > _MOST_UIDS:
-                self._calls.popitem(last=False)
         return Place(request=call.request.name, attempt=call.attempt, invocation=call.invocation)
 
     def _place_first(self, webhook: _Webhook, asked: JsonObject, new: _Request) -> _Call:
@@ -96,8 +94,6 @@ class Grouper:
         shapes.append(shape)
         self._requests[about] = requests[-_MOST_REQUESTS:]
         self._requests.move_to_end(about)
-        if len(self._requests) > _MOST_OBJECTS:
-            self._requests.popitem(last=False)
         return _Call(request=request, invocation=len(shapes))
 
 

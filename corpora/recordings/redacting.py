@@ -8,22 +8,26 @@ the salt is in memory only, so that tokens cannot be looked up.
 """
 
 import base64
-import binascii
 import hashlib
-import json
 import operator
 import re
 import secrets
-from collections import OrderedDict
 from dataclasses import replace
-from typing import Final
-from urllib.parse import quote
+from typing import Final, TypeAlias
 
 import orjson
 
-from webhook_fuzz.corpora.exchanges import Answered, CallFailure, Outcome
+from webhook_fuzz.corpora.bounded import Bounded
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.maskings import KEPT_ANNOTATIONS
+from webhook_fuzz.corpora.members import object_at
+from webhook_fuzz.corpora.recordings.answer_parts import Said, take_apart
+from webhook_fuzz.corpora.recordings.known_secrets import (
+    KnownSecrets,
+    Replacing,
+    is_learned,
+    runs_of,
+)
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange, TextHeaders
 
 _PLAIN: Final = re.compile(r"(true|false|enabled|disabled|yes|no|\d{1,4})", re.IGNORECASE)
@@ -34,6 +38,8 @@ _MAPS: Final = frozenset(
 _NAMED_VALUES: Final = frozenset({"env", "httpHeaders"})
 _TEXTS: Final = frozenset({"args", "command"})
 _SPECIAL: Final = _MAPS | _NAMED_VALUES | _TEXTS
+_ELEMENTS: Final = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
+_WALKED: Final = _SPECIAL | _ELEMENTS
 _SECRET_HEADERS: Final = re.compile(
     r"(proxy-)?authorization|(set-)?cookie|.*(token|secret|key|credential|password).*",
     re.IGNORECASE,
@@ -49,20 +55,25 @@ _CREDENTIALS: Final = re.compile(
 )
 _MARKS: Final = (
     *("eyJ", "earer ", "asic ", "PRIVATE KEY", "glpat-", "xox", "AKIA"),
-    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "@"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
 )
-"""Without any of them a text holds no credential: looking for them is cheaper."""
+_USER_INFO: Final = r"://[^/@\s\"]+@"
+_SUSPECT: Final = re.compile("|".join([*_MARKS, _USER_INFO]))
+"""Quick for a short text; for a long one it is quicker to look for one after the other."""
+_USER_INFO_BYTES: Final = re.compile(_USER_INFO.encode())
 _MARKS_AS_BYTES: Final = tuple(mark.encode() for mark in _MARKS)
 _OPTION: Final = re.compile(
     r"((?:pass(?:word|wd)?|token|secret|api-?_?key|credentials?)[\w.-]*[=:\s]\s*)([^\s,;&\"']+)",
     re.IGNORECASE,
 )
 _LONG: Final = re.compile(r"(?<![\w+/-])(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{32,}={0,2}")
-_POINTERS: Final = frozenset({"op", "path", "from"})
-_LEAST_LEARNED: Final = 8
-_LONG_ENOUGH: Final = 16
-_MOST_RECENT: Final = 64
+_CONTAINERS: Final = (dict, list)
 _MOST_TOKENS: Final = 8192
+_MOST_ELEMENTS: Final = 2048
+_LARGEST_ELEMENT: Final = 16 * 1024
+
+_Masked: TypeAlias = tuple[JsonValue, tuple[str, ...], set[bytes]]
+"""What an element is when it is masked, the values that were found in it, and the runs left."""
 
 
 class TrafficRedactor:
@@ -70,27 +81,39 @@ class TrafficRedactor:
 
     def __init__(self, salt: bytes | None = None) -> None:
         self._salt = salt or secrets.token_bytes(16)
-        self._tokens: OrderedDict[str, str] = OrderedDict()
-        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._tokens = Bounded[str, str](_MOST_TOKENS)
+        self._known = KnownSecrets()
+        self.elements = Bounded[bytes, _Masked](_MOST_ELEMENTS)
+        """Elements that were masked lately, by how they were written."""
 
     def redact(self, recorded: RecordedExchange) -> RecordedExchange:
         """The exchange without its secrets; its structure, and what equals what, stay."""
         exchange = recorded.exchange
-        walk = _Walk(self, orjson.dumps(exchange.review))
+        walk = _Walk(self)
         review = walk.review(exchange.review)
-        outcome = walk.outcome(exchange.outcome)
-        self._remember(walk.found)
-        spellings = _spellings(self._recent)
+        said = walk.outcome(take_apart(exchange.outcome))
+        target = self._target(recorded.target)
+        headers = self._headers(recorded.request_headers)
+        answer_headers = self._headers(recorded.answer_headers)
+        rest = [said.written(), target, headers, answer_headers]
+        runs = walk.runs | runs_of(orjson.dumps([_without_elements(review), rest]))
+        own = self._known.learn(walk.found)
+        known = self._known.find(own, runs, lambda: orjson.dumps([review, rest]))
+        replacing = Replacing(known, self.token)
+        replaced = replacing.value(review)
         return replace(
             recorded,
             exchange=replace(
                 exchange,
-                review=self._everywhere(review, spellings),
-                outcome=self._outcome_everywhere(outcome, spellings),
+                review=replaced if isinstance(replaced, dict) else {},
+                outcome=said.changed_by(
+                    value=replacing.value, patch=replacing.value, text=replacing.text
+                ).outcome(),
             ),
-            target=self._target(recorded.target, spellings),
-            request_headers=self._headers(recorded.request_headers, spellings),
-            answer_headers=self._headers(recorded.answer_headers, spellings),
+            raw=False,
+            target=replacing.text(target),
+            request_headers=_replaced(headers, replacing),
+            answer_headers=_replaced(answer_headers, replacing),
             unread_request=self.token(recorded.unread_request.decode("utf-8", "replace")).encode()
             if recorded.unread_request
             else b"",
@@ -103,13 +126,11 @@ class TrafficRedactor:
             salted = self._salt + value.encode("utf-8", "surrogatepass")
             digest = hashlib.blake2b(salted, digest_size=6)
             found = self._tokens[value] = f"redacted-{digest.hexdigest()}"
-            if len(self._tokens) > _MOST_TOKENS:
-                self._tokens.popitem(last=False)
         return found
 
     def text(self, text: str) -> str:
         """A text without what looks like a credential."""
-        if not any(mark in text for mark in _MARKS):
+        if not _SUSPECT.search(text):
             return text
         return _CREDENTIALS.sub(lambda found: self.token(found[0]), text)
 
@@ -118,80 +139,19 @@ class TrafficRedactor:
         known = _OPTION.sub(lambda found: found[1] + self.token(found[2]), self.text(text))
         return _LONG.sub(lambda found: self.token(found[0]), known)
 
-    def _remember(self, found: set[str]) -> None:
-        for value in found:
-            self._recent[value] = None
-            self._recent.move_to_end(value)
-        while len(self._recent) > max(_MOST_RECENT, len(found)):
-            self._recent.popitem(last=False)
-
-    def _everywhere(self, review: JsonObject, spellings: dict[str, str]) -> JsonObject:
-        written = orjson.dumps(review)
-        if not any(_as_written(spelling) in written for spelling in spellings):
-            return review
-        replaced = self._replace(review, spellings)
-        return replaced if isinstance(replaced, dict) else review
-
-    def _replace(self, value: JsonValue, spellings: dict[str, str]) -> JsonValue:
-        match value:
-            case str():
-                return self._known(value, spellings)
-            case list():
-                return [self._replace(element, spellings) for element in value]
-            case dict():
-                pointers = _POINTERS if "op" in value else frozenset[str]()
-                return {
-                    name: member if name in pointers else self._replace(member, spellings)
-                    for name, member in value.items()
-                }
-            case _:
-                return value
-
-    def _known(self, text: str, spellings: dict[str, str]) -> str:
-        for spelling, value in spellings.items():
-            if spelling in text:
-                text = text.replace(spelling, self.token(value))
-        return text
-
-    def _outcome_everywhere(self, outcome: Outcome, spellings: dict[str, str]) -> Outcome:
-        if isinstance(outcome, CallFailure):
-            detail, body = outcome.detail, outcome.body.decode("utf-8", "replace")
-            return replace(
-                outcome,
-                detail=self._known(detail, spellings),
-                body=self._known(body, spellings).encode(),
-            )
-        try:
-            review: JsonValue = orjson.loads(outcome.body)
-        except orjson.JSONDecodeError:
-            said = outcome.body.decode("utf-8", "replace")
-            text = self._known(said, spellings)
-            return outcome if text == said else replace(outcome, body=text.encode())
-        patch = read_patch(outcome.body)
-        written = orjson.dumps([review, patch])
-        if not any(_as_written(spelling) in written for spelling in spellings):
-            return outcome
-        replaced = self._replace(with_patch(review, self._replace(patch, spellings)), spellings)
-        return replace(outcome, body=orjson.dumps(replaced))
-
-    def _headers(self, headers: TextHeaders, spellings: dict[str, str]) -> TextHeaders:
+    def _headers(self, headers: TextHeaders) -> TextHeaders:
         return tuple(
-            (
-                name,
-                self.token(value)
-                if _SECRET_HEADERS.fullmatch(name)
-                else self._known(self.text(value), spellings),
-            )
+            (name, self.token(value) if _SECRET_HEADERS.fullmatch(name) else self.text(value))
             for name, value in headers
         )
 
-    def _target(self, target: str, spellings: dict[str, str]) -> str:
+    def _target(self, target: str) -> str:
         path, mark, query = target.partition("?")
         kept = [
             pair if pair.startswith("timeout=") else self._parameter(pair)
             for pair in query.split("&")
         ]
-        return self._known(self.text(path), spellings) + mark + "&".join(kept)
+        return self.text(path) + mark + "&".join(kept)
 
     def _parameter(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
@@ -201,67 +161,45 @@ class TrafficRedactor:
 class _Walk:
     """One pass over an exchange: masks what is secret for its place, and remembers it."""
 
-    def __init__(self, redactor: TrafficRedactor, written: bytes) -> None:
+    def __init__(self, redactor: TrafficRedactor) -> None:
         self._redactor = redactor
-        # Most reviews hold nothing that looks like a credential: then no text is looked at.
-        self._is_suspect = _is_suspect(written)
-        self.found: set[str] = set()
+        self._is_suspect = True
+        self.found: dict[str, None] = {}
+        self.runs: set[bytes] = set()
 
     def review(self, review: JsonObject) -> JsonObject:
         """A review of a request."""
-        walked = self._value(review)
-        if not isinstance(walked, dict):
-            return review
+        self._is_suspect = _is_suspect(orjson.dumps(_without_elements(review)))
+        walked = self._object(review)
         request = walked.get("request")
         if isinstance(request, dict) and "userInfo" in request:
             return {**walked, "request": {**request, "userInfo": self._user(request["userInfo"])}}
         return walked
 
-    def outcome(self, outcome: Outcome) -> Outcome:
+    def outcome(self, said: Said) -> Said:
         """An answer, with the operations of its patch; or a failure."""
-        if isinstance(outcome, CallFailure):
-            text = self._redactor.option(outcome.body.decode("utf-8", "replace"))
-            return replace(
-                outcome, detail=self._redactor.option(outcome.detail), body=text.encode()
-            )
-        try:
-            review: JsonValue = orjson.loads(outcome.body)
-        except orjson.JSONDecodeError:
-            said = outcome.body.decode("utf-8", "replace")
-            text = self._redactor.option(said)
-            return outcome if text == said else replace(outcome, body=text.encode())
-        patch = read_patch(outcome.body)
-        self._is_suspect = _is_suspect(outcome.body) or patch is not None
-        walked = self._value(review)
-        masked = self._patch(patch) if isinstance(patch, list) else patch
-        if walked is review and masked is patch and not _repeats_names(outcome.body, review):
-            return outcome  # the very bytes: how a number is spelled can matter
-        body = with_patch(walked, masked) if masked is not patch else walked
-        return Answered(
-            status=outcome.status, content_type=outcome.content_type, body=orjson.dumps(body)
-        )
+        self._is_suspect = _is_suspect(orjson.dumps(said.written()))
+        return said.changed_by(value=self.value, patch=self._patch, text=self._redactor.option)
 
-    def _value(self, value: JsonValue) -> JsonValue:
+    def value(self, value: JsonValue) -> JsonValue:
         """The value, the same object where nothing in it is masked."""
         if isinstance(value, dict):
             return self._object(value)
         if isinstance(value, list):
-            elements = [self._value(element) for element in value]
-            same = all(map(operator.is_, elements, value))
-            return value if same else elements
-        if isinstance(value, str) and self._is_suspect:
+            elements = [self.value(element) for element in value]
+            return value if all(map(operator.is_, elements, value)) else elements
+        if self._is_suspect and isinstance(value, str):
             return self._redactor.text(value)
         return value
 
     def _object(self, value: JsonObject) -> JsonObject:
         changed: JsonObject | None = None
+        are_texts_read = self._is_suspect
         for name, member in value.items():
-            if name in _SPECIAL:
-                new = self._member(name, member)
-            elif isinstance(member, dict | list) or self._is_suspect:
-                new = self._value(member)
-            else:
+            # A review has hundreds of texts and a few dozen objects.
+            if not (are_texts_read or isinstance(member, _CONTAINERS)):
                 continue
+            new = self._member(name, member) if name in _WALKED else self.value(member)
             if new is not member:
                 changed = {} if changed is None else changed
                 changed[name] = new
@@ -274,15 +212,34 @@ class _Walk:
             return [self._variable(each) for each in member]
         if name in _TEXTS and isinstance(member, list):
             words = [
-                self._redactor.option(each) if isinstance(each, str) else self._value(each)
+                self._redactor.option(each) if isinstance(each, str) else self.value(each)
                 for each in member
             ]
             return member if words == member else [*words]
-        return self._value(member)
+        if name in _ELEMENTS and isinstance(member, list):
+            elements = [self._element(each) for each in member]
+            return member if all(map(operator.is_, elements, member)) else elements
+        return self.value(member)
+
+    def _element(self, element: JsonValue) -> JsonValue:
+        """A container or a volume: replicas have the same ones, and every webhook is sent them."""
+        written = orjson.dumps(element)
+        kept = self._redactor.elements.get(written)
+        if kept is None:
+            walk = _Walk(self._redactor)
+            walk._is_suspect = _is_suspect(written)
+            masked = walk.value(element)
+            kept = (masked, tuple(walk.found), walk.runs | runs_of(orjson.dumps(masked)))
+            if len(written) <= _LARGEST_ELEMENT:
+                self._redactor.elements[written] = kept
+        masked, found, runs = kept
+        self.found |= dict.fromkeys(found)
+        self.runs |= runs
+        return masked
 
     def _map_value(self, name: str, key: str, value: JsonValue) -> JsonValue:
         if name == "annotations" and KEPT_ANNOTATIONS.fullmatch(key):
-            return self._value(value)
+            return self.value(value)
         if name == "data" and isinstance(value, str):
             self._learn_decoded(value)
         return self._secret(value)
@@ -293,23 +250,23 @@ class _Walk:
             text = base64.b64decode(value, validate=True).decode()
         except ValueError:
             return
-        if _is_learned(text) and not _PLAIN.fullmatch(text):
-            self.found.add(text)
+        if is_learned(text) and not _PLAIN.fullmatch(text):
+            self.found[text] = None
 
     def _variable(self, variable: JsonValue) -> JsonValue:
         if not isinstance(variable, dict) or "value" not in variable:
-            return self._value(variable)
-        rest = self._value({name: each for name, each in variable.items() if name != "value"})
+            return self.value(variable)
+        rest = self.value({name: each for name, each in variable.items() if name != "value"})
         masked = self._secret(variable["value"])
         return {**variable, **(rest if isinstance(rest, dict) else {}), "value": masked}
 
     def _secret(self, value: JsonValue) -> JsonValue:
         if not isinstance(value, str):
-            return self._value(value)
+            return self.value(value)
         if not value or _PLAIN.fullmatch(value):
             return value
-        if _is_learned(value):
-            self.found.add(value)
+        if is_learned(value):
+            self.found[value] = None
         return self._redactor.token(value)
 
     def _user(self, user: JsonValue) -> JsonValue:
@@ -323,10 +280,11 @@ class _Walk:
             case _:
                 return user
 
-    def _patch(self, patch: list[JsonValue]) -> list[JsonValue]:
+    def _patch(self, patch: JsonValue) -> JsonValue:
+        if not isinstance(patch, list):
+            return self._redactor.option(patch) if isinstance(patch, str) else self.value(patch)
         operations = [self._operation(operation) for operation in patch]
-        same = all(new is old for new, old in zip(operations, patch, strict=True))
-        return patch if same else operations
+        return patch if all(map(operator.is_, operations, patch)) else operations
 
     def _operation(self, operation: JsonValue) -> JsonValue:
         path = operation.get("path") if isinstance(operation, dict) else None
@@ -336,7 +294,7 @@ class _Walk:
         steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
         place = next((at for at in reversed(range(len(steps))) if steps[at] in _SPECIAL), None)
         if place is None:
-            masked = self._value(value)
+            masked = self.value(value)
         else:
             masked = self._at(steps[place], steps[place + 1 :], value)
         return operation if masked is value else {**operation, "value": masked}
@@ -355,65 +313,25 @@ class _Walk:
         return masked
 
 
-def read_patch(body: bytes) -> JsonValue:
-    """The operations of an answer's patch; None where there are none that can be read."""
-    try:
-        review: JsonValue = orjson.loads(body)
-        response = review.get("response") if isinstance(review, dict) else None
-        patch = response.get("patch") if isinstance(response, dict) else None
-        return orjson.loads(base64.b64decode(patch)) if isinstance(patch, str) and patch else None
-    except (binascii.Error, ValueError):
-        return None
+def _replaced(headers: TextHeaders, replacing: Replacing) -> TextHeaders:
+    return tuple((name, replacing.text(value)) for name, value in headers)
 
 
-def with_patch(review: JsonValue, patch: JsonValue) -> JsonValue:
-    """The answer with another patch, where it has one."""
-    response = review.get("response") if isinstance(review, dict) else None
-    if patch is None or not isinstance(review, dict) or not isinstance(response, dict):
+def _without_elements(review: JsonObject) -> JsonObject:
+    """The review without what its pod has most of, which was looked at one by one."""
+    spec = object_at(review, "request", "object", "spec")
+    lists = [name for name in spec.keys() & _ELEMENTS if isinstance(spec[name], list)]
+    if not lists:
         return review
-    encoded = base64.b64encode(orjson.dumps(patch)).decode()
-    return {**review, "response": {**response, "patch": encoded}}
-
-
-def _is_learned(value: str) -> bool:
-    """Whether it is looked for elsewhere; short words turn up in names, which have to stay."""
-    if len(value) >= _LONG_ENOUGH:
-        return True
-    return len(value) >= _LEAST_LEARNED and any(char.isdigit() for char in value)
-
-
-def _spellings(values: OrderedDict[str, None]) -> dict[str, str]:
-    """Every spelling a secret may have elsewhere, longest first: plain, base64, URL, JSON."""
-    found = {value: value for value in values}
-    for value in values:
-        written = value.encode("utf-8", "surrogatepass")
-        found[base64.b64encode(written).decode()] = value
-        found[quote(written)] = found[quote(written, safe="")] = value
-        found[json.dumps(value, ensure_ascii=False)[1:-1]] = value
-    return dict(sorted(found.items(), key=lambda pair: -len(pair[0])))
-
-
-def _repeats_names(body: bytes, value: JsonValue) -> bool:
-    """Whether an object in it has a name twice: what the first one held was not looked at."""
-    if orjson.dumps(value) == body.strip():
-        return False
-
-    def refuse(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError
-        return found
-
-    try:
-        json.loads(body, object_pairs_hook=refuse)
-    except (ValueError, RecursionError):  # what cannot be told is not kept either
-        return True
-    return False
+    request = object_at(review, "request")
+    rest: JsonObject = {name: spec[name] for name in spec.keys() - lists}
+    pod: JsonObject = {**object_at(request, "object"), "spec": rest}
+    return {**review, "request": {**request, "object": pod}}
 
 
 def _is_suspect(written: bytes) -> bool:
-    return any(mark in written for mark in _MARKS_AS_BYTES)
-
-
-def _as_written(text: str) -> bytes:
-    return orjson.dumps(text)[1:-1]
+    """Whether anything in it can be a credential: most exchanges hold nothing that looks so."""
+    for mark in _MARKS_AS_BYTES:
+        if mark in written:
+            return True
+    return _USER_INFO_BYTES.search(written) is not None

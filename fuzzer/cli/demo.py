@@ -10,6 +10,7 @@ import click
 from webhook_fuzz.corpora.triggers.definitions import Trigger
 from webhook_fuzz.fuzzer.cli.exits import Exit
 from webhook_fuzz.fuzzer.cli.outputs import prepare_folder, write_outputs
+from webhook_fuzz.fuzzer.cli.result_options import OUTPUT
 from webhook_fuzz.fuzzer.cli.sweeps import sweep_webhooks
 from webhook_fuzz.fuzzer.plans import build_plan
 from webhook_fuzz.fuzzer.specimens.catalogue import SPECIMENS
@@ -24,14 +25,7 @@ _SHORT_TIMEOUT_SECONDS = 1.0
 
 
 @click.command("demo")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default=Path("webhook-fuzz-out"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the results go.",
-)
+@OUTPUT
 @click.option(
     "--format",
     "formats",

@@ -17,8 +17,8 @@ from webhook_fuzz.corpora.seeds.manifests import load_pod_manifests
 from webhook_fuzz.fuzzer.cli.cluster_access import Bundles, access_cluster, bundle_options
 from webhook_fuzz.fuzzer.cli.cluster_options import cluster_options
 from webhook_fuzz.fuzzer.cli.exits import Exit
+from webhook_fuzz.fuzzer.cli.severities import any_reaches, fail_on_option
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
-from webhook_fuzz.fuzzer.findings import Severity
 from webhook_fuzz.fuzzer.readiness import strategies
 from webhook_fuzz.fuzzer.readiness.examined import Examination
 from webhook_fuzz.fuzzer.readiness.gate_traits import SIDECARS
@@ -79,13 +79,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage or input error,
     help="Print the pair of native and old-way sidecars, as a pod fragment; asks no cluster.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@click.option(
-    "--fail-on",
-    type=click.Choice([*map(str, Severity), "never"]),
-    default="error",
-    show_default=True,
-    help="Exit with 1 from this severity on.",
-)
+@fail_on_option("Exit with 1 from this severity on.")
 def command(  # noqa: PLR0913 - one parameter an option
     *,
     cluster: ClusterOptions,
@@ -241,8 +235,6 @@ def _show(found: Examination, form: str) -> None:
 
 def exit_code(found: Examination, *, fail_on: str) -> Exit:
     """Findings first, then what could not be seen."""
-    if fail_on != "never" and any(
-        finding.severity.at_least(Severity(fail_on)) for finding in found.findings
-    ):
+    if any_reaches((finding.severity for finding in found.findings), fail_on):
         return Exit.FINDINGS
     return Exit.INCOMPLETE if found.not_seen else Exit.CLEAN

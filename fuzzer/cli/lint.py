@@ -16,12 +16,13 @@ from webhook_fuzz.fuzzer.cli.cluster_access import Bundles, access_cluster, bund
 from webhook_fuzz.fuzzer.cli.cluster_options import cluster_options
 from webhook_fuzz.fuzzer.cli.exemptions import Exemption
 from webhook_fuzz.fuzzer.cli.exits import Exit
+from webhook_fuzz.fuzzer.cli.severities import any_reaches, fail_on_option
 from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.cluster.credentials import ClusterOptions
 from webhook_fuzz.fuzzer.cluster.surroundings import Surroundings
 from webhook_fuzz.fuzzer.configurations.linting import lint_webhooks, nowhere
 from webhook_fuzz.fuzzer.configurations.manifest_sets import ManifestSet, load_manifest_set
-from webhook_fuzz.fuzzer.findings import ClusterFinding, Severity
+from webhook_fuzz.fuzzer.findings import ClusterFinding
 from webhook_fuzz.reports.lint_results import (
     SCHEMA_VERSION,
     LintFindingResult,
@@ -66,13 +67,7 @@ Exit codes: 0 clean, 1 findings at or above --fail-on, 2 usage or input error,
     default="text",
     show_default=True,
 )
-@click.option(
-    "--fail-on",
-    type=click.Choice([*map(str, Severity), "never"]),
-    default="error",
-    show_default=True,
-    help="Exit with 1 from this severity on.",
-)
+@fail_on_option("Exit with 1 from this severity on.")
 def command(  # noqa: PLR0913 - one argument an option is how click passes them
     files: tuple[str, ...],
     *,
@@ -103,9 +98,7 @@ def command(  # noqa: PLR0913 - one argument an option is how click passes them
 
 def exit_code(lint: LintResult, *, fail_on: str) -> Exit:
     """Findings first, then what could not be seen."""
-    if fail_on != "never" and any(
-        Severity(finding["severity"]).at_least(Severity(fail_on)) for finding in lint["findings"]
-    ):
+    if any_reaches((finding["severity"] for finding in lint["findings"]), fail_on):
         return Exit.FINDINGS
     return Exit.CLEAN if lint["complete"] else Exit.INCOMPLETE
 

@@ -20,13 +20,15 @@ import click
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.exchanges import Answered, CallFailure
 from webhook_fuzz.corpora.members import object_at, text_at
+from webhook_fuzz.corpora.recordings.answer_parts import read_patch
 from webhook_fuzz.corpora.recordings.appending import Rotation, SegmentWriter
 from webhook_fuzz.corpora.recordings.reading import find_segments, iterate_recordings
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
-from webhook_fuzz.corpora.recordings.redacting import TrafficRedactor, read_patch
+from webhook_fuzz.corpora.recordings.redacting import TrafficRedactor
 from webhook_fuzz.corpora.recordings.schemas import render_exchange
 from webhook_fuzz.corpora.recordings.segments import Damage
 from webhook_fuzz.fuzzer.cli.exits import Exit
+from webhook_fuzz.fuzzer.cli.recorded_traffic import Damages, webhook_name
 from webhook_fuzz.fuzzer.cli.version import tool_version
 
 _PATHS = click.argument(
@@ -43,14 +45,11 @@ _FOREVER: Final = 10.0**9
 _SEGMENT_BYTES: Final = 64 * 2**20
 
 
-class _Damages:
-    """Says where a recording is damaged, on standard error, and counts."""
+class _ShownDamages(Damages):
+    """Says of each where it is, on standard error, as soon as it is met."""
 
-    def __init__(self) -> None:
-        self.number = 0
-
-    def __call__(self, damage: Damage) -> None:
-        self.number += 1
+    def add(self, damage: Damage) -> None:
+        super().add(damage)
         click.echo(f"damaged: {damage}", err=True)
 
 
@@ -67,9 +66,9 @@ def command() -> None:
 @_PATHS
 def info(paths: tuple[Path, ...]) -> Exit:
     """Show time span, webhooks, failures and sizes."""
-    damages, webhooks, failures = _Damages(), Counter[str](), Counter[str]()
+    damages, webhooks, failures = _ShownDamages(), Counter[str](), Counter[str]()
     times: list[float] = []
-    for each in iterate_recordings(paths, on_damage=damages):
+    for each in iterate_recordings(paths, on_damage=damages.add):
         webhooks[_webhook(each)] += 1
         times = [min([*times[:1], each.started_at]), max([*times[1:], each.started_at])]
         if isinstance(outcome := each.exchange.outcome, CallFailure):
@@ -82,7 +81,7 @@ def info(paths: tuple[Path, ...]) -> Exit:
     for title, counts in (("webhooks", webhooks), ("failures", failures)):
         for name, number in counts.most_common():
             click.echo(f"  {title[:-1]:8} {number:>9,}  {name}")
-    click.echo(f"{damages.number} damaged places" if damages.number else "no damage")
+    click.echo(f"{damages.count} damaged places" if damages.count else "no damage")
     return Exit.CLEAN
 
 
@@ -102,7 +101,7 @@ def list_exchanges(
 ) -> Exit:
     """List exchanges, one line each."""
     left = sys.maxsize if limit is None else limit
-    for each in iterate_recordings(paths, on_damage=_Damages()):
+    for each in iterate_recordings(paths, on_damage=_ShownDamages().add):
         request = object_at(each.exchange.review, "request")
         if (
             (webhook is not None and _webhook(each) != webhook)
@@ -127,7 +126,12 @@ def list_exchanges(
 def show(paths: tuple[Path, ...], *, id_: str) -> Exit:
     """Show one exchange: review, answer, patch, headers and timing."""
     found = next(
-        (each for each in iterate_recordings(paths, on_damage=_Damages()) if each.id == id_), None
+        (
+            each
+            for each in iterate_recordings(paths, on_damage=_ShownDamages().add)
+            if each.id == id_
+        ),
+        None,
     )
     if found is None:
         raise InputError(f"there is no exchange {id_}", hint="`recording ls` lists them.")
@@ -143,7 +147,7 @@ def show(paths: tuple[Path, ...], *, id_: str) -> Exit:
     outcome = found.exchange.outcome
     if isinstance(outcome, Answered):
         click.echo(outcome.body.decode("utf-8", "replace"))
-        if (patch := read_patch(outcome.body)) is not None:
+        if (patch := read_patch(outcome)) is not None:
             click.echo(json.dumps(patch, indent=2, ensure_ascii=False))
     else:
         click.echo(f"{outcome.kind}: {outcome.detail}")
@@ -158,7 +162,7 @@ def show(paths: tuple[Path, ...], *, id_: str) -> Exit:
 )  # fmt: skip
 def cat(paths: tuple[Path, ...], *, form: str) -> Exit:
     """Write JSON lines, for jq."""
-    for each in iterate_recordings(paths, on_damage=_Damages()):
+    for each in iterate_recordings(paths, on_damage=_ShownDamages().add):
         line = (
             json.dumps(each.exchange.review, ensure_ascii=False)
             if form == "review"
@@ -172,11 +176,11 @@ def cat(paths: tuple[Path, ...], *, form: str) -> Exit:
 @_PATHS
 def verify(paths: tuple[Path, ...]) -> Exit:
     """Check that everything can be read; exit code 1 says that something cannot."""
-    damages = _Damages()
-    number = sum(1 for _ in iterate_recordings(paths, on_damage=damages))
-    said = f"{damages.number} damaged places" if damages.number else "whole"
+    damages = _ShownDamages()
+    number = sum(1 for _ in iterate_recordings(paths, on_damage=damages.add))
+    said = f"{damages.count} damaged places" if damages.count else "whole"
     click.echo(f"{number:,} exchanges, {said}")
-    return Exit.FINDINGS if damages.number else Exit.CLEAN
+    return Exit.FINDINGS if damages.count else Exit.CLEAN
 
 
 @command.command("merge")
@@ -184,9 +188,9 @@ def verify(paths: tuple[Path, ...]) -> Exit:
 @_OUTPUT
 def merge(paths: tuple[Path, ...], *, output: Path) -> Exit:
     """Make one recording of several, by time, each exchange once."""
-    damages = _Damages()
+    damages = _ShownDamages()
     segments = [segment for path in paths for segment in find_segments(path)]
-    sources = [_by_time(segment, damages) for segment in segments]
+    sources = [_by_time(segment, damages.add) for segment in segments]
     merged = heapq.merge(*sources, key=lambda each: each.started_at)
     number, raw = _write(_once(merged), output)
     click.echo(f"{number:,} exchanges in {output}{' (not redacted)' if raw else ''}")
@@ -199,15 +203,17 @@ def merge(paths: tuple[Path, ...], *, output: Path) -> Exit:
 def redact(paths: tuple[Path, ...], *, output: Path) -> Exit:
     """Copy a raw recording without its secrets."""
     redactor = TrafficRedactor()
-    redacted = (redactor.redact(each) for each in iterate_recordings(paths, on_damage=_Damages()))
+    redacted = (
+        redactor.redact(each) for each in iterate_recordings(paths, on_damage=_ShownDamages().add)
+    )
     number, _ = _write(redacted, output, raw=False)
     click.echo(f"{number:,} exchanges in {output}")
     return Exit.CLEAN
 
 
-def _by_time(segment: Path, damages: Callable[[Damage], None]) -> list[RecordedExchange]:
+def _by_time(segment: Path, on_damage: Callable[[Damage], None]) -> list[RecordedExchange]:
     """A segment holds exchanges as they ended, which is nearly, but not quite, as they began."""
-    read = iterate_recordings([segment], on_damage=damages)
+    read = iterate_recordings([segment], on_damage=on_damage)
     return sorted(read, key=lambda each: each.started_at)
 
 
@@ -262,8 +268,7 @@ def _write(
 
 
 def _webhook(recorded: RecordedExchange) -> str:
-    webhook = recorded.exchange.webhook
-    return f"{webhook.configuration}/{webhook.name}"
+    return webhook_name(recorded.exchange.webhook)
 
 
 def _object(recorded: RecordedExchange) -> str:
@@ -278,7 +283,7 @@ def _object(recorded: RecordedExchange) -> str:
 def _outcome(recorded: RecordedExchange) -> str:
     outcome = recorded.exchange.outcome
     if isinstance(outcome, Answered):
-        patched = read_patch(outcome.body) is not None
+        patched = read_patch(outcome) is not None
         return f"{outcome.status} {'patched' if patched else 'no patch'}"
     return f"failed: {outcome.kind}{f' {outcome.status}' if outcome.status else ''}"
 

@@ -1,21 +1,29 @@
 """`webhook-fuzz replay`."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import click
 
 from webhook_fuzz.corpora.versions import parse_minor
-from webhook_fuzz.fuzzer.cli.outputs import FORMAT_NAMES, prepare_folder
+from webhook_fuzz.fuzzer.cli.outputs import prepare_folder
 from webhook_fuzz.fuzzer.cli.replays import (
     Asked,
     compare_webhooks,
     read_samples,
     replay_to_webhook,
 )
-from webhook_fuzz.fuzzer.findings import Severity
+from webhook_fuzz.fuzzer.cli.result_options import OUTPUT, TARGET, formats_option
+from webhook_fuzz.fuzzer.cli.severities import fail_on_option
+from webhook_fuzz.fuzzer.cli.webhook_options import (
+    CONCURRENCY,
+    SEED,
+    TIMEOUT,
+    Connecting,
+    connecting_options,
+)
 from webhook_fuzz.fuzzer.recorded.replaying import ReplayOptions
-from webhook_fuzz.fuzzer.transports.direct import DirectOptions
 
 _FILE = click.Path(path_type=Path)
 
@@ -28,23 +36,10 @@ _FILE = click.Path(path_type=Path)
     metavar="URL",
     help="A second webhook, such as its next version: report where their answers differ.",
 )
-@click.option(
-    "--ca",
-    type=_FILE,
-    metavar="FILE",
-    help="CA certificates to verify with (PEM); the system's otherwise.",
-)
-@click.option("--insecure-skip-verify", is_flag=True, help="Do not verify certificates.")
-@click.option(
-    "--client-cert", type=_FILE, metavar="FILE", help="Client certificate (PEM), if it asks."
-)
-@click.option(
-    "--client-key", type=_FILE, metavar="FILE", help="Key of the client certificate (PEM)."
-)
-@click.option(
-    "--server-name",
-    metavar="NAME",
-    help="The service it believes to be, such as injector.vault.svc: SNI, Host and verified name.",
+@connecting_options(
+    ca="CA certificates to verify with (PEM); the system's otherwise.",
+    insecure_skip_verify="Do not verify certificates.",
+    client_cert="Client certificate (PEM), if it asks.",
 )
 @click.option(
     "--webhook",
@@ -53,11 +48,7 @@ _FILE = click.Path(path_type=Path)
     metavar="CONFIG/NAME",
     help="Whose recorded traffic is sent. Repeatable; needed where a recording has several.",
 )
-@click.option(
-    "--target",
-    metavar="MINOR",
-    help="Judge for this Kubernetes version.  [default: the newest known]",
-)
+@TARGET
 @click.option(
     "--enrich/--no-enrich",
     default=True,
@@ -71,62 +62,25 @@ _FILE = click.Path(path_type=Path)
     show_default=True,
     help="Different reviews sent at most; those it patched first, then the frequent ones.",
 )
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Calls under way at once.",
-)
+@CONCURRENCY
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.1),
     metavar="N",
     help="Calls a second at most.  [default: as fast as it answers]",
 )
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=30),
-    default=10.0,
-    show_default=True,
-    help="Its timeoutSeconds.",
-)
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Makes the uids of the reviews."
-)
-@click.option(
-    "--output",
-    type=_FILE,
-    default=Path("webhook-fuzz-out"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the results go.",
-)
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(FORMAT_NAMES),
-    help="More formats beside JSON and HTML. Repeatable.",
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice([*map(str, Severity), "never"]),
-    default="error",
-    show_default=True,
-    help="Exit 1 from this severity on; with --against, where answers differ.",
-)
+@TIMEOUT
+@SEED
+@OUTPUT
+@formats_option("JSON and HTML")
+@fail_on_option("Exit 1 from this severity on; with --against, where answers differ.")
 @click.option("--require-exercised", is_flag=True, help="Exit 3 if the webhook patched nothing.")
 def command(  # noqa: PLR0913 - one argument an option is how click passes them
     *,
     recordings: tuple[Path, ...],
     url: str,
     against: str | None,
-    ca: Path | None,
-    insecure_skip_verify: bool,
-    client_cert: Path | None,
-    client_key: Path | None,
-    server_name: str | None,
+    connecting: Connecting,
     webhooks: tuple[str, ...],
     target: str | None,
     enrich: bool,
@@ -161,21 +115,9 @@ def command(  # noqa: PLR0913 - one argument an option is how click passes them
             target=parse_minor(target) if target else None, enrich=enrich, random_seed=seed
         ),
     )
-
-    def options(at: str) -> DirectOptions:
-        return DirectOptions(
-            url=at,
-            ca_file=ca,
-            insecure_skip_verify=insecure_skip_verify,
-            client_cert=client_cert,
-            client_key=client_key,
-            server_name=server_name,
-            timeout_seconds=timeout,
-            concurrency=concurrency,
-        )
-
     prepare_folder(output)
     samples = read_samples(recordings, asked)
+    connect = partial(connecting.to, timeout=timeout, concurrency=concurrency)
     if against is None:
-        return asyncio.run(replay_to_webhook(samples, options(url), asked))
-    return asyncio.run(compare_webhooks(samples, (options(url), options(against)), asked))
+        return asyncio.run(replay_to_webhook(samples, connect(url), asked))
+    return asyncio.run(compare_webhooks(samples, (connect(url), connect(against)), asked))

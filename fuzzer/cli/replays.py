@@ -1,7 +1,7 @@
 """How does a replay go: read the recordings, send, judge or compare, write, say what it came to?"""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +10,16 @@ import click
 
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
-from webhook_fuzz.corpora.recordings.reading import Damage, iterate_recordings
-from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
+from webhook_fuzz.corpora.recordings.reading import iterate_recordings
 from webhook_fuzz.fuzzer.cli.exits import Exit
 from webhook_fuzz.fuzzer.cli.outputs import show_summary, write_outputs
 from webhook_fuzz.fuzzer.cli.progress import SweepProgress
+from webhook_fuzz.fuzzer.cli.reading_progress import ReadingLines, shown
+from webhook_fuzz.fuzzer.cli.recorded_traffic import Damages, Selection, webhook_name
 from webhook_fuzz.fuzzer.cli.run import exit_code
+from webhook_fuzz.fuzzer.cli.severities import any_reaches
 from webhook_fuzz.fuzzer.cli.version import tool_version
 from webhook_fuzz.fuzzer.events import CaseJudged
-from webhook_fuzz.fuzzer.findings import Severity
 from webhook_fuzz.fuzzer.recorded.comparing import Compared
 from webhook_fuzz.fuzzer.recorded.differential import Differential, Party
 from webhook_fuzz.fuzzer.recorded.replaying import Replay, ReplayOptions
@@ -48,7 +49,7 @@ from webhook_fuzz.reports.replay_folds import (
     render_replay_json,
 )
 
-_QUIET_SECONDS = 2.0
+_STEP = 1000
 _SHAPES = "different reviews beyond the limit"
 _SHAPES_BEYOND = "different reviews beyond what is kept"
 
@@ -88,17 +89,15 @@ def read_samples(recordings: Sequence[Path], asked: Asked) -> Chosen:
     Raises InputError for recordings that cannot be read, that hold nothing of these webhooks, or
     the traffic of several where none was chosen.
     """
-    samples, others = Samples(), set[str]()
-    damages = _Damages()
-    for recorded in _shown(iterate_recordings(recordings, on_damage=damages.add)):
-        name = _name(recorded.exchange.webhook)
-        if asked.webhooks and not _is_wanted(recorded.exchange.webhook, asked.webhooks):
-            others.add(name)
-            continue
-        samples.add(recorded)
-    damages.tell()
+    samples, damages = Samples(), Damages()
+    selection = Selection(wanted=asked.webhooks)
+    exchanges = iterate_recordings(recordings, on_damage=damages.add)
+    for recorded in shown(exchanges, ReadingLines("read"), every=_STEP):
+        if selection.takes(recorded.exchange.webhook):
+            samples.add(recorded)
+    damages.tell(lambda damage: f"{damage.path}: {damage.what}")
     chosen = _choose(samples, asked.limit, damages.count)
-    _check(chosen, samples, asked, others)
+    _check(chosen, samples, selection)
     return chosen
 
 
@@ -178,43 +177,11 @@ async def compare_webhooks(
 
 def comparison_exit(result: ComparisonResult, fail_on: str) -> Exit:
     """What a comparison comes to: differences first, then what could not be done."""
-    differs = fail_on != "never" and any(
-        count and Severity(SEVERITIES[name]).at_least(Severity(fail_on))
-        for name, count in result["relations"].items()
-        if name in SEVERITIES
-    )
     if not result["complete"]:
         return Exit.INCOMPLETE
-    return Exit.FINDINGS if differs else Exit.CLEAN
-
-
-@dataclass(slots=True)
-class _Damages:
-    """How many places of recordings could not be read, and the first of them."""
-
-    count: int = 0
-    first: Damage | None = None
-
-    def add(self, damage: Damage) -> None:
-        self.count += 1
-        self.first = self.first or damage
-
-    def tell(self) -> None:
-        if self.first is not None:
-            more = f" (and {self.count - 1:,} more places)" if self.count > 1 else ""
-            click.echo(
-                f"warning: {self.first.path}: {self.first.what}{more}; read on behind it", err=True
-            )
-
-
-def _shown(recorded: Iterator[RecordedExchange]) -> Iterator[RecordedExchange]:
-    """The same, with a line whenever reading takes a while."""
-    last = time.monotonic()
-    for number, each in enumerate(recorded, 1):
-        if number % 1000 == 0 and time.monotonic() - last > _QUIET_SECONDS:
-            last = time.monotonic()
-            click.echo(f"{number:,} recorded exchanges read so far", err=True)
-        yield each
+    counts = result["relations"]
+    met = (severity for name, severity in SEVERITIES.items() if counts.get(name))
+    return Exit.FINDINGS if any_reaches(met, fail_on) else Exit.CLEAN
 
 
 def _choose(samples: Samples, limit: int, damaged: int) -> Chosen:
@@ -227,29 +194,17 @@ def _choose(samples: Samples, limit: int, damaged: int) -> Chosen:
     return Chosen(samples=chosen, read=samples.read, damaged=damaged, left_out=left_out)
 
 
-def _check(chosen: Chosen, samples: Samples, asked: Asked, others: set[str]) -> None:
+def _check(chosen: Chosen, samples: Samples, selection: Selection) -> None:
     if not chosen.samples:
-        there = f" It holds traffic of {', '.join(sorted(others))}." if others else ""
-        wanted = f" of {', '.join(asked.webhooks)}" if asked.webhooks else ""
-        raise InputError(
-            f"the recording holds no review{wanted} that could be sent again "
-            f"({samples.read:,} exchanges read)",
-            hint=f"`webhook-fuzz recording info` shows what is in it.{there}",
+        raise selection.nothing(
+            "review", f" that could be sent again ({samples.read:,} exchanges read)"
         )
-    names = sorted({_name(webhook) for webhook in chosen.webhooks})
-    if len(names) > 1 and not asked.webhooks:
+    names = sorted({webhook_name(webhook) for webhook in chosen.webhooks})
+    if len(names) > 1 and not selection.wanted:
         raise InputError(
             f"the recording holds the traffic of {len(names)} webhooks: {', '.join(names)}",
             hint="Choose whose is to be sent with --webhook CONFIG/NAME; repeat it for several.",
         )
-
-
-def _is_wanted(webhook: WebhookIdentity, wanted: Sequence[str]) -> bool:
-    return any(name in {_name(webhook), webhook.name, webhook.configuration} for name in wanted)
-
-
-def _name(webhook: WebhookIdentity) -> str:
-    return f"{webhook.configuration}/{webhook.name}" if webhook.configuration else webhook.name
 
 
 def _named(options: DirectOptions, chosen: Chosen) -> DirectOptions:

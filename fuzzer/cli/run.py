@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,16 +15,18 @@ from webhook_fuzz.corpora.triggers.selecting import select_triggers
 from webhook_fuzz.corpora.versions import parse_minor
 from webhook_fuzz.fuzzer.cli.cluster_run_options import Asked, OnCluster, cluster_run_options
 from webhook_fuzz.fuzzer.cli.exits import Exit
-from webhook_fuzz.fuzzer.cli.outputs import (
-    FORMAT_NAMES,
-    prepare_folder,
-    show_summary,
-    write_outputs,
-)
+from webhook_fuzz.fuzzer.cli.outputs import prepare_folder, show_summary, write_outputs
+from webhook_fuzz.fuzzer.cli.result_options import OUTPUT, TARGET, formats_option
+from webhook_fuzz.fuzzer.cli.severities import any_reaches, fail_on_option
 from webhook_fuzz.fuzzer.cli.sweeps import sweep_webhooks
-from webhook_fuzz.fuzzer.findings import Severity
+from webhook_fuzz.fuzzer.cli.webhook_options import (
+    CONCURRENCY,
+    SEED,
+    TIMEOUT,
+    Connecting,
+    connecting_options,
+)
 from webhook_fuzz.fuzzer.plans import build_plan
-from webhook_fuzz.fuzzer.transports.direct import DirectOptions
 from webhook_fuzz.reports.results import RunResult
 
 _FILE = click.Path(path_type=Path)
@@ -43,32 +46,12 @@ _FILE = click.Path(path_type=Path)
     metavar="CONFIG/NAME",
     help="What to call it in the report; its server name or URL otherwise.",
 )
-@click.option(
-    "--ca",
-    type=_FILE,
-    metavar="FILE",
-    help="CA certificates to verify it with (PEM); the system's otherwise.",
+@connecting_options(
+    ca="CA certificates to verify it with (PEM); the system's otherwise.",
+    insecure_skip_verify="Do not verify its certificate.",
+    client_cert="Client certificate (PEM), if it asks for one.",
 )
-@click.option("--insecure-skip-verify", is_flag=True, help="Do not verify its certificate.")
-@click.option(
-    "--client-cert",
-    type=_FILE,
-    metavar="FILE",
-    help="Client certificate (PEM), if it asks for one.",
-)
-@click.option(
-    "--client-key", type=_FILE, metavar="FILE", help="Key of the client certificate (PEM)."
-)
-@click.option(
-    "--server-name",
-    metavar="NAME",
-    help="The service it believes to be, such as injector.vault.svc: SNI, Host and verified name.",
-)
-@click.option(
-    "--target",
-    metavar="MINOR",
-    help="Judge for this Kubernetes version.  [default: the newest known]",
-)
+@TARGET
 @click.option(
     "--trigger",
     "triggers",
@@ -83,45 +66,12 @@ _FILE = click.Path(path_type=Path)
     metavar="DIR",
     help="Your own manifests as seed pods, instead of the shipped ones.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Makes the uids of the reviews."
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1, max=30),
-    default=10.0,
-    show_default=True,
-    help="Its timeoutSeconds.",
-)
-@click.option(
-    "--concurrency",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Calls under way at once.",
-)
-@click.option(
-    "--output",
-    type=_FILE,
-    default=Path("webhook-fuzz-out"),
-    show_default=True,
-    metavar="DIR",
-    help="Where the results go.",
-)
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(FORMAT_NAMES),
-    help="More formats beside run.json and report.html. Repeatable.",
-)
-@click.option(
-    "--fail-on",
-    type=click.Choice([*map(str, Severity), "never"]),
-    default="error",
-    show_default=True,
-    help="Exit 1 from this severity on.",
-)
+@SEED
+@TIMEOUT
+@CONCURRENCY
+@OUTPUT
+@formats_option("run.json and report.html")
+@fail_on_option("Exit 1 from this severity on.")
 @click.option(
     "--require-exercised", is_flag=True, help="Exit 3 if a webhook never patched anything."
 )
@@ -130,11 +80,7 @@ def command(  # noqa: PLR0913 - one argument an option is how click passes them
     urls: tuple[str, ...],
     on_cluster: OnCluster | None,
     name: str | None,
-    ca: Path | None,
-    insecure_skip_verify: bool,
-    client_cert: Path | None,
-    client_key: Path | None,
-    server_name: str | None,
+    connecting: Connecting,
     target: str | None,
     triggers: tuple[str, ...],
     pods: Path | None,
@@ -169,17 +115,10 @@ def command(  # noqa: PLR0913 - one argument an option is how click passes them
     else:
         configuration, _, webhook = (name or "").rpartition("/")
         targets = [
-            DirectOptions(
-                url=url,
+            replace(
+                connecting.to(url, timeout=timeout, concurrency=concurrency),
                 configuration=configuration or "direct",
                 name=webhook if len(urls) == 1 else "",
-                ca_file=ca,
-                insecure_skip_verify=insecure_skip_verify,
-                client_cert=client_cert,
-                client_key=client_key,
-                server_name=server_name,
-                timeout_seconds=timeout,
-                concurrency=concurrency,
             )
             for url in urls
         ]
@@ -215,12 +154,9 @@ def exit_code(run: RunResult, *, fail_on: str, require_exercised: bool) -> Exit:
     """What the run comes to: findings first, then what could not be done."""
     verdicts = {webhook["verdict"] for webhook in run["webhooks"]}
     cluster = run.get("cluster")
-    bad = fail_on != "never" and any(
-        Severity(finding["severity"]).at_least(Severity(fail_on))
-        for finding in [*run["findings"], *(cluster["findings"] if cluster else ())]
-        if finding["code"] != _UNREACHABLE
-    )
-    if bad:
+    findings = [*run["findings"], *(cluster["findings"] if cluster else ())]
+    severities = (each["severity"] for each in findings if each["code"] != _UNREACHABLE)
+    if any_reaches(severities, fail_on):
         return Exit.FINDINGS
     if not run["complete"] or "unreachable" in verdicts:
         return Exit.INCOMPLETE

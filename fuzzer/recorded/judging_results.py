@@ -5,14 +5,9 @@ pod; what quotes one in words is redacted. The file is complete or it is not the
 by its owner only.
 """
 
-import contextlib
-import json
 import math
-import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
@@ -106,22 +101,6 @@ def build_document(traffic: Traffic, now: float) -> JudgingDocument:
         "webhooks": [_webhook(tally) for tally in tallies],
         "findings": findings,
     }
-
-
-def save_document(document: JudgingDocument, path: Path) -> None:
-    """Write it whole or not at all, mode 0600. Raises OSError."""
-    data = (json.dumps(document, indent=2, ensure_ascii=True) + "\n").encode()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _webhook(tally: TrafficTally) -> JudgedWebhook:

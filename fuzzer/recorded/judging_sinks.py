@@ -23,7 +23,8 @@ from webhook_fuzz.corpora.recordings.sinks import Count, Sink
 from webhook_fuzz.corpora.recordings.writing import parse_review
 from webhook_fuzz.corpora.versions import Minor, parse_minor
 from webhook_fuzz.fuzzer.recorded.judging import TrafficJudge
-from webhook_fuzz.fuzzer.recorded.judging_results import build_document, save_document
+from webhook_fuzz.fuzzer.recorded.judging_results import build_document
+from webhook_fuzz.fuzzer.recorded.result_files import save_document
 from webhook_fuzz.fuzzer.recorded.traffic import Traffic
 
 _LOG = logging.getLogger(__name__)

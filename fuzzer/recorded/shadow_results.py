@@ -5,14 +5,10 @@ file is complete or it is not there, is readable by its owner only, and holds no
 it quotes.
 """
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final, TypedDict, cast
 
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
@@ -110,22 +106,6 @@ class ShadowResults:
                 ),
             ),
         }
-
-
-def save_document(document: ShadowDocument, path: Path) -> None:
-    """Write it whole or not at all, mode 0600. Raises OSError."""
-    text = json.dumps(document, indent=2, ensure_ascii=True) + "\n"
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _entry(

@@ -30,9 +30,10 @@ from webhook_fuzz.fuzzer.isolation import blocked_finding, is_blocked
 from webhook_fuzz.fuzzer.observations import Observation
 from webhook_fuzz.fuzzer.recorded.enriching import pod_seed
 from webhook_fuzz.fuzzer.recorded.requests import findings_of, is_creation
+from webhook_fuzz.fuzzer.recorded.result_files import save_document
 from webhook_fuzz.fuzzer.recorded.rotations import Rotation
 from webhook_fuzz.fuzzer.recorded.sending import Uids, fresh_review
-from webhook_fuzz.fuzzer.recorded.shadow_results import ShadowResults, save_document
+from webhook_fuzz.fuzzer.recorded.shadow_results import ShadowResults
 from webhook_fuzz.fuzzer.recorded.shadow_sending import Copy, Sent, ShadowSender
 from webhook_fuzz.fuzzer.recorded.shadow_targets import ShadowTarget, ShadowTransport, headers_of
 from webhook_fuzz.fuzzer.recorded.shapes import is_ours

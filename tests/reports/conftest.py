@@ -1,4 +1,4 @@
-"""Makes `samples`, `goldens` and `browsers` importable: tests are files, not a package."""
+"""Makes `samples`, `goldens` and their like importable: tests are files, not a package."""
 
 import sys
 from pathlib import Path

@@ -1,7 +1,8 @@
 from typing import Any
 
 import pytest
-from samples import SIDECAR, bad_run, lost, pod_with
+from result_parts import SIDECAR, lost, pod_with
+from samples import bad_run
 
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.reports.culprits import mark_operations, most_telling

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 import yaml
-from samples import evidence
+from result_parts import evidence
 
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.reports.documents import (

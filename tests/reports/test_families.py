@@ -1,4 +1,4 @@
-from samples import FIELDS, SIDECAR
+from result_parts import FIELDS, SIDECAR
 
 from webhook_fuzz.reports.families import (
     UNKNOWN_MINOR,

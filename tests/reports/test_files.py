@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samples import MakeRun, bad_run, hostile_run
+from hostile_samples import hostile_run
+from samples import MakeRun, bad_run
 
 from webhook_fuzz.corpora.errors import InputError
 from webhook_fuzz.reports.files import load_run, render_json, save_run, save_text

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from cluster_samples import cluster_run
 from goldens import check_golden
-from samples import MakeRun, bad_run, cluster_run, crowded_run, good_run, hostile_run
+from hostile_samples import hostile_run
+from samples import MakeRun, bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.formats import FORMATS
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from browsers import find_chromium, open_browser
-from samples import MakeRun, bad_run, crowded_run, good_run, hostile_run
+from hostile_samples import hostile_run
+from samples import MakeRun, bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.html.rendering import render_html
 

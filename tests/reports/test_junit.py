@@ -1,7 +1,9 @@
 from xml.etree import ElementTree as ET
 
 import pytest
-from samples import SIDECAR, MakeRun, bad_run, crowded_run, good_run, hostile_run
+from hostile_samples import hostile_run
+from result_parts import SIDECAR
+from samples import MakeRun, bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.junit import render_junit
 from webhook_fuzz.reports.results import RunResult

@@ -1,7 +1,8 @@
 import re
 
 import pytest
-from samples import bad_run, good_run, hostile_run
+from hostile_samples import hostile_run
+from samples import bad_run, good_run
 
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.reports.markdown import block, code, plain, render_markdown

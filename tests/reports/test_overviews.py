@@ -1,6 +1,7 @@
 from typing import get_args
 
-from samples import bad_run, crowded_run, evidence, finding, good_run, run_of, webhook
+from result_parts import evidence, finding, run_of, webhook
+from samples import bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.overviews import (
     SEVERITIES,

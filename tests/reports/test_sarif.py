@@ -2,7 +2,8 @@ import json
 from typing import Any
 
 import pytest
-from samples import MakeRun, bad_run, good_run, hostile_run
+from hostile_samples import hostile_run
+from samples import MakeRun, bad_run, good_run
 
 from webhook_fuzz.reports.results import RunResult
 from webhook_fuzz.reports.sarif import FINGERPRINT, render_sarif

@@ -4,7 +4,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from samples import MakeRun, bad_run, cluster_run, crowded_run, good_run, hostile_run
+from cluster_samples import cluster_run
+from hostile_samples import hostile_run
+from samples import MakeRun, bad_run, crowded_run, good_run
 
 from webhook_fuzz.corpora.json_values import JsonValue
 from webhook_fuzz.reports import cluster_results, results, traffic_results

@@ -1,7 +1,9 @@
 import re
 
 import pytest
-from samples import bad_run, crowded_run, good_run, hostile_run, newer_than, webhook
+from hostile_samples import hostile_run
+from result_parts import newer_than, webhook
+from samples import bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.terminal import render_summary
 

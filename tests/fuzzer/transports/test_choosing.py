@@ -36,11 +36,6 @@ class Backend:
     requests: list[tuple[str, bytes]]
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 async def answers(talk: Conversation) -> None:
     await talk.answer(b"{}")
 

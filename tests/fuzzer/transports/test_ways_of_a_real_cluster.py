@@ -65,11 +65,6 @@ def plane(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 async def api(plane: ControlPlane) -> AsyncGenerator[Cluster]:
     async with Cluster(ClusterOptions(kubeconfig=plane.kubeconfig)) as cluster:

@@ -1,4 +1,5 @@
-from samples import FIELDS, RULES, SIDECAR, bad_run, run_of, webhook
+from result_parts import FIELDS, RULES, SIDECAR, run_of, webhook
+from samples import bad_run
 
 from webhook_fuzz.reports.html.matrices import build_matrix
 from webhook_fuzz.reports.overviews import order_webhooks

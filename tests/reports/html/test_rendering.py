@@ -6,7 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from samples import HOSTILE, MakeRun, bad_run, crowded_run, good_run, hostile_run
+from hostile_samples import HOSTILE, hostile_run
+from samples import MakeRun, bad_run, crowded_run, good_run
 
 from webhook_fuzz.reports.html.rendering import render_html
 from webhook_fuzz.reports.results import RunResult

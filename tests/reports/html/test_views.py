@@ -1,4 +1,5 @@
-from samples import REMEDY, bad_run, good_run
+from result_parts import REMEDY
+from samples import bad_run, good_run
 
 from webhook_fuzz.reports.html.views import build_cards, build_findings
 
