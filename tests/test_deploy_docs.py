@@ -22,7 +22,7 @@ from webhook_fuzz.proxy.routes_files import load_routes
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/proxy.md"
-PAGES = ("README.md", "docs/proxy.md", "docs/threat-model.md")
+PAGES = ("README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))
 CONFIGURATION = "mesh-injector"
 WEBHOOK = "inject.mesh.example.com"
 
@@ -40,9 +40,12 @@ def commands() -> Iterator[tuple[str, list[str]]]:
         lines = re.findall(r"^webhook-fuzz (.*)$", fenced, re.MULTILINE)
         lines += re.findall(r"^    webhook-fuzz (.*)$", text, re.MULTILINE)
         lines += re.findall(r"`webhook-fuzz ([^`]*)`", text)
-        for line in lines:
-            # What the line is for stands behind it, after several spaces.
-            yield f"{name}: {line}", shlex.split(re.split(r" {3,}(?=\w)", line)[0])
+        for piped in lines:
+            for line in piped.split(" | "):
+                if line == piped.split(" | ")[0] or line.startswith("webhook-fuzz "):
+                    # What the line is for stands behind it, after several spaces.
+                    words = re.split(r" {3,}(?=[\w#])", line.removeprefix("webhook-fuzz "))[0]
+                    yield f"{name}: {line}", shlex.split(words)
     for each in load_manifests():
         for container in cast("Any", pod_template(each) or {"spec": {}})["spec"].get(
             "containers", []

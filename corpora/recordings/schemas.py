@@ -7,6 +7,8 @@ it can be read and searched, and is the very bytes again when it is read; else i
 import base64
 import binascii
 import math
+from functools import cache
+from importlib import resources
 from typing import Final, cast
 
 import orjson
@@ -23,6 +25,14 @@ from webhook_fuzz.corpora.json_values import JsonObject, JsonValue, json_type_na
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange, TextHeaders
 
 RECORDING_VERSION: Final = "webhook-fuzz/recording/v1"
+
+
+@cache
+def load_recording_schema() -> JsonObject:
+    """The JSON Schema of the lines of a recording (2020-12), as shipped with this package."""
+    raw = resources.files(str(__package__)).joinpath("recording.schema.json").read_bytes()
+    schema: JsonObject = orjson.loads(raw)
+    return schema
 
 
 def render_exchange(recorded: RecordedExchange) -> bytes:

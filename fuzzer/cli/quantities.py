@@ -1,6 +1,8 @@
 """What does a user mean by `64MiB` or `7d`?"""
 
 import re
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -40,7 +42,27 @@ class _Duration(_DurationType):
         return float(found[1]) * _SECONDS[found[2]]
 
 
+class _Moment(_DurationType):
+    name = "moment"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = _NUMBER.fullmatch(str(value))
+        if found is not None and found[2] in _SECONDS and found[2]:
+            return time.time() - float(found[1]) * _SECONDS[found[2]]
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(
+                f"{value!r} is no time; write 2026-01-31T12:00Z, or 15m ago as 15m", param, ctx
+            )
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+
+
 SIZE: Final = _Size()
 """Bytes: `64MiB`, `10GiB`, `1000000`; the value is an int."""
 DURATION: Final = _Duration()
 """Seconds: `90s` or `90`, `15m`, `1h`, `7d`; the value is a float."""
+MOMENT: Final = _Moment()
+"""Seconds since 1970: `2026-01-31T12:00Z`, UTC unless it says otherwise, or `15m`: so long ago."""

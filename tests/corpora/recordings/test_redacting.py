@@ -16,9 +16,11 @@ from planted_secrets import (
     spellings,
 )
 from webhook_fuzz.corpora.exchanges import Answered
+from webhook_fuzz.corpora.members import object_at
 from webhook_fuzz.corpora.recordings.raw_exchanges import RawExchange
 from webhook_fuzz.corpora.recordings.reading import iterate_recordings
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
+from webhook_fuzz.corpora.recordings.redacting import TrafficRedactor
 from webhook_fuzz.corpora.recordings.writing import RecordingSinkFactory
 
 
@@ -116,3 +118,45 @@ def test_what_a_repeated_member_hides_is_not_kept(tmp_path: Path) -> None:
     hidden = b'[{"op":"add","path":"/spec/containers/0/env","value":[{"value":"hunter2-twice"}]}]'
     response = b'{"response":{"patch":"' + base64.b64encode(hidden) + b'"},"response":{}}'
     assert b"hunter2-twice" not in record(tmp_path, [exchange(b"{}", answer_of(response))])
+
+
+@pytest.mark.parametrize("member", ["patch", "Patch"])
+@pytest.mark.parametrize(
+    "patch",
+    [
+        b'[{"op":"add","path":"/spec/containers/0/env","value":[{"value":"hunter2-twice"}]}]',
+        b'[{"op":"add","path":"/spec/x","value":"hunter2-twice","value":"y"}]',
+        b"--password=hunter2-twice, and no JSON",
+    ],
+    ids=["read", "repeated", "no JSON"],
+)
+def test_every_patch_is_opened(tmp_path: Path, member: str, patch: bytes) -> None:
+    answer = {"response": {member: base64.b64encode(patch).decode()}}
+    assert b"hunter2-twice" not in record(
+        tmp_path, [exchange(b"{}", answer_of(orjson.dumps(answer)))]
+    )
+
+
+def test_replicas_are_masked_alike_and_differ_where_they_do(tmp_path: Path) -> None:
+    def replica(number: int) -> bytes:
+        same = {"name": "app", "env": [{"name": "A", "value": "the-same-for-all-1"}]}
+        own = {"name": "own", "env": [{"name": "B", "value": f"of-number-{number}"}]}
+        spec = {"containers": [same, own], "volumes": f"the-same-for-all-1 {number}"}
+        return orjson.dumps({"request": {"uid": f"u{number}", "object": {"spec": spec}}})
+
+    folder = tmp_path / "recording"
+    written = record(folder, [exchange(replica(n), answer_of(b"{}")) for n in range(3)])
+    assert b"the-same-for-all-1" not in written
+    specs = [
+        orjson.dumps(object_at(each.exchange.review, "request", "object", "spec"))
+        for each in read(folder)
+    ]
+    tokens = [re.findall(rb"redacted-[0-9a-f]{12}", spec) for spec in specs]
+    assert len({first for first, _, last in tokens if first == last}) == 1
+    assert len({own for _, own, _ in tokens}) == 3
+
+
+def test_an_exchange_says_that_it_is_redacted(tmp_path: Path) -> None:
+    record(tmp_path, exchanges_with_secrets(), raw=True)
+    redactor = TrafficRedactor()
+    assert {(each.raw, redactor.redact(each).raw) for each in read(tmp_path)} == {(True, False)}

@@ -1,11 +1,13 @@
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from webhook_fuzz.corpora.exchanges import FailureKind, WebhookIdentity
 from webhook_fuzz.corpora.recordings.sinks import Count
-from webhook_fuzz.corpora.recordings.writing import RecordingSinkFactory
 from webhook_fuzz.proxy.forwarding.statistics import (
     BOUNDS,
     Histogram,
@@ -16,14 +18,35 @@ from webhook_fuzz.proxy.operations.messages import FeedNumbers
 from webhook_fuzz.proxy.operations.metrics import render_metrics
 from webhook_fuzz.proxy.operations.snapshots import Snapshot
 
-PAGE = Path(__file__).parents[3] / "docs" / "proxy-metrics.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "proxy-metrics.md"
+SINKS = {
+    "recording": "corpora/recordings/writing.py",
+    "judging": "fuzzer/recorded/judging_sinks.py",
+    "shadowing": "fuzzer/recorded/shadowing.py",
+    "any": "proxy/recorder/sink_programs.py",
+}
 WEBHOOK = WebhookIdentity(configuration="injector", name="inject.example.com", url="https://w")
 _ROW = re.compile(r"^\| `(webhook_fuzz_proxy_\w+)` \|([^|]*)\|", re.MULTILINE)
 LABELS = {"configuration": "injector", "webhook": "inject.example.com"}
 
 
-def snapshot(tmp_path: Path) -> Snapshot:
-    recording = RecordingSinkFactory(folder=tmp_path / "recording")()
+def counts_of(module: Path) -> Iterator[Count]:
+    """Every count a module makes, read from its source: some are made only when there is one."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            given = {each.arg: each.value for each in node.keywords}
+            if node.func.id == "Count":
+                labels = cast("ast.Dict", given["labels"]).keys if "labels" in given else []
+                yield Count(
+                    name=cast("ast.Constant", given["name"]).value,  # type: ignore[arg-type]
+                    value=2,
+                    labels={cast("ast.Constant", each).value: "x" for each in labels},  # type: ignore[misc]
+                    is_gauge="is_gauge" in given,
+                )
+
+
+def snapshot() -> Snapshot:
     seen = WebhookStatistics(
         webhook=WEBHOOK,
         exchanges=7,
@@ -31,16 +54,10 @@ def snapshot(tmp_path: Path) -> Snapshot:
         failures={FailureKind.TIMEOUT: 2},
         added=Histogram(counts=(3, 1, *(0,) * (len(BOUNDS) - 2), 1), seconds=40.0),
     )
-    judged = Count(name="findings", value=2, labels={"code": "WF104", "webhook": "w"})
-    shadowed = (
-        Count(name="shadow_sent", value=3, labels={"webhook": "w"}),
-        Count(name="shadow_skipped", value=4, labels={"reason": "rate"}),
-        Count(name="shadow_failed", value=0),
-    )
     return Snapshot(
         statistics=Statistics(webhooks=(seen,), connections=3),
         feeds={"recording": FeedNumbers(sent=6, dropped=1, queued_bytes=10)},
-        sinks={"recording": recording.counts(), "judging": (judged,), "shadowing": shadowed},
+        sinks={name: tuple(counts_of(ROOT / module)) for name, module in SINKS.items()},
         sink_restarts={"recording": 1},
         workers=2,
         workers_listening=1,
@@ -49,9 +66,9 @@ def snapshot(tmp_path: Path) -> Snapshot:
     )
 
 
-def exposed(tmp_path: Path) -> dict[str, dict[frozenset[tuple[str, str]], float]]:
+def exposed() -> dict[str, dict[frozenset[tuple[str, str]], float]]:
     """The value of each sample, by its labels, by its name."""
-    text = render_metrics(lambda: snapshot(tmp_path), version="1.2").decode()
+    text = render_metrics(snapshot, version="1.2").decode()
     found: dict[str, dict[frozenset[tuple[str, str]], float]] = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -63,19 +80,19 @@ def family(sample: str) -> str:
     return re.sub("_(bucket|sum|count)$", "", sample)
 
 
-def test_the_page_has_every_metric_with_its_labels_and_no_other(tmp_path: Path) -> None:
+def test_the_page_has_every_metric_with_its_labels_and_no_other() -> None:
     rows = _ROW.findall(PAGE.read_text())
     documented = {name: set(re.findall(r"\w+", labels)) for name, labels in rows}
     shown = {
         family(name): {label for labels in samples for label, _ in labels} - {"le"}
-        for name, samples in exposed(tmp_path).items()
+        for name, samples in exposed().items()
     }
 
     assert documented == shown
 
 
-def test_calls_are_counted_by_webhook_status_and_failure(tmp_path: Path) -> None:
-    found = exposed(tmp_path)
+def test_calls_are_counted_by_webhook_status_and_failure() -> None:
+    found = exposed()
 
     def value(name: str, **labels: str) -> float:
         return found[f"webhook_fuzz_proxy_{name}"][frozenset({**LABELS, **labels}.items())]
@@ -85,14 +102,14 @@ def test_calls_are_counted_by_webhook_status_and_failure(tmp_path: Path) -> None
     assert value("upstream_failures_total", **{"class": "timeout"}) == 2
 
 
-def test_a_histogram_is_cumulative_and_ends_with_everything(tmp_path: Path) -> None:
-    buckets = exposed(tmp_path)["webhook_fuzz_proxy_added_seconds_bucket"]
+def test_a_histogram_is_cumulative_and_ends_with_everything() -> None:
+    buckets = exposed()["webhook_fuzz_proxy_added_seconds_bucket"]
 
     def below(bound: str) -> float:
         return buckets[frozenset({**LABELS, "le": bound}.items())]
 
     assert (below("0.0001"), below("0.0002"), below("30.0"), below("+Inf")) == (3, 4, 4, 5)
-    assert sum(exposed(tmp_path)["webhook_fuzz_proxy_added_seconds_sum"].values()) == 40.0
+    assert sum(exposed()["webhook_fuzz_proxy_added_seconds_sum"].values()) == 40.0
 
 
 def test_readiness_needs_all_workers_and_sinks_and_no_end_in_sight() -> None:
