@@ -3,8 +3,8 @@
 A repeated call keeps its uid. A reinvocation has one of its own, and nothing in a review says that
 it is one, so that it is told by what it is for: the same operation on the same object by the same
 user, within the time one request may take, with an object that something changed since. Pods that
-a controller makes at the same time are alike in all of that but the last: the same webhook called
-again with the very same object is another pod's request.
+a controller makes at the same time are told apart by the volume of their token; without one, the
+same webhook called again with the very same object is another pod's request.
 (k8s.io/apiserver pkg/admission/plugin/webhook/mutating/reinvocationcontext.go)
 """
 
@@ -16,6 +16,7 @@ import orjson
 from webhook_fuzz.corpora.bounded import Bounded
 from webhook_fuzz.corpora.exchanges import WebhookIdentity
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
+from webhook_fuzz.corpora.members import object_at, objects_at, text_at
 
 # requestTimeoutUpperBound (k8s.io/apiserver pkg/endpoints/handlers/rest.go): all webhooks and
 # their reinvocation share it.
@@ -25,6 +26,7 @@ _MOST_UIDS: Final = 16384
 _MOST_REQUESTS: Final = 64
 """Of one object at a time: replicas that are created together."""
 _MOST_INVOCATIONS: Final = 2
+_OWN_VOLUME: Final = "kube-api-access-"
 
 _Webhook: TypeAlias = tuple[str, str]
 _Object: TypeAlias = tuple[object, ...]
@@ -118,9 +120,23 @@ def _object_of(asked: JsonObject) -> _Object:
         asked.get("namespace"),
         asked.get("name") or _of_metadata(asked.get("object"), "generateName"),
         _of_metadata(asked.get("oldObject"), "resourceVersion"),
+        _token_volume(asked),
         *_members(asked.get("userInfo"), "username", "uid"),
         asked.get("dryRun") is True,
     )
+
+
+def _token_volume(asked: JsonObject) -> str:
+    """The volume the ServiceAccount plugin made for one pod: replicas differ in its name alone.
+
+    It runs before webhooks and draws a name of its own for every pod (k8s.io/kubernetes
+    plugin/pkg/admission/serviceaccount/admission.go, ServiceAccountVolumeName).
+    """
+    for volume in objects_at(object_at(asked, "object", "spec"), "volumes"):
+        name = text_at(volume, "name")
+        if name.startswith(_OWN_VOLUME):
+            return name
+    return ""
 
 
 def _members(value: JsonValue, *names: str) -> tuple[object, ...]:

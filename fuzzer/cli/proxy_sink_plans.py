@@ -21,6 +21,7 @@ from webhook_fuzz.proxy.routes import RouteTable
 RECORDING: Final = "recording"
 JUDGING: Final = "judging"
 SHADOWING: Final = "shadowing"
+JUDGED_FILE: Final = "judged-findings.json"
 SHADOW_FILE: Final = "shadow-findings.json"
 
 
@@ -48,10 +49,12 @@ def plan_sinks(
     if keeping.recording is not None:
         plans.append(SinkPlan(name=RECORDING, factory=_record(keeping, keeping.recording)))
     if finding.judge:
-        plans.append(SinkPlan(name=JUDGING, factory=_judge(finding)))
-        notes.append(f"every call, for Kubernetes {finding.target or 'as new as is known'}")
+        results = _results(keeping, finding, JUDGED_FILE)
+        plans.append(SinkPlan(name=JUDGING, factory=_judge(finding, results)))
+        where = f": findings in {results}" if results else ", findings in the metrics"
+        notes.append(f"every call, for Kubernetes {finding.target or 'as new as is known'}{where}")
     if finding.shadow:
-        results = _results(keeping, finding)
+        results = _results(keeping, finding, SHADOW_FILE)
         factory, refused = _shadow(finding, routes, side_effects or {}, results)
         plans.append(SinkPlan(name=SHADOWING, factory=factory))
         notes += [f"copies with new fields: findings in {results}" if results else "copies"]
@@ -71,12 +74,12 @@ def _record(keeping: KeepingOptions, folder: Path) -> SinkFactory:
     )
 
 
-def _judge(finding: FindingOptions) -> SinkFactory:
+def _judge(finding: FindingOptions, results: Path | None) -> SinkFactory:
     from webhook_fuzz.fuzzer.recorded.judging_sinks import (  # noqa: PLC0415 - slow to import
         JudgingSinkFactory,
     )
 
-    return JudgingSinkFactory(target=finding.target)
+    return JudgingSinkFactory(target=finding.target, results=results)
 
 
 def _shadow(
@@ -108,6 +111,6 @@ def _shadow(
     return factory, targets.refused
 
 
-def _results(keeping: KeepingOptions, finding: FindingOptions) -> Path | None:
+def _results(keeping: KeepingOptions, finding: FindingOptions, name: str) -> Path | None:
     folder = finding.findings or keeping.recording
-    return None if folder is None else folder.absolute() / SHADOW_FILE
+    return None if folder is None else folder.absolute() / name

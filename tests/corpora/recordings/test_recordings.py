@@ -8,7 +8,7 @@ import zstandard
 
 from planted_secrets import answer_of, exchange
 from webhook_fuzz.corpora.exchanges import Answered
-from webhook_fuzz.corpora.json_values import JsonObject
+from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.recordings.conversions import Step, find_conversion
 from webhook_fuzz.corpora.recordings.raw_exchanges import RawExchange
 from webhook_fuzz.corpora.recordings.reading import Damage, iterate_recordings
@@ -143,3 +143,27 @@ def test_repeated_calls_are_attempts_and_changed_objects_invocations(tmp_path: P
     assert [(each.attempt, each.invocation) for each in found] == [(1, 1), (2, 1), (1, 2), (1, 1)]
     assert len({each.request for each in found[:3]}) == 1
     assert found[3].request != found[0].request
+
+
+def test_replicas_are_told_from_reinvocations_by_the_volume_of_their_token(tmp_path: Path) -> None:
+    def asked(uid: str, token: str, **more: JsonValue) -> RawExchange:
+        volume: JsonObject = {"name": f"kube-api-access-{token}"}
+        pod: JsonObject = {
+            "metadata": {"generateName": "web-"},
+            "spec": {"volumes": [volume], **more},
+        }
+        review = {"request": {"uid": uid, "operation": "CREATE", "object": pod}}
+        return exchange(orjson.dumps(review), answer_of(ANSWER))
+
+    sink = RecordingSinkFactory(folder=tmp_path)()
+    for sent in (
+        *(asked(f"{token}1", token) for token in ("a", "b", "c")),
+        *(asked(f"{token}2", token, changed=True) for token in ("b", "a")),
+    ):
+        sink.take(sent)
+    sink.close()
+    found, _ = read(tmp_path)
+    assert [each.invocation for each in found] == [1, 1, 1, 2, 2]
+    first, second, third, second_again, first_again = (each.request for each in found)
+    assert (first_again, second_again) == (first, second)
+    assert len({first, second, third}) == 3

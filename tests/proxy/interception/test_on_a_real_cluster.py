@@ -364,7 +364,7 @@ async def test_a_stopped_proxy_leaves_everything_as_it_was(
     command = (
         *("-m", "webhook_fuzz", "proxy", "--context", "staging", "--kubeconfig", plane.kubeconfig),
         *("--all", "--advertise", f"https://127.0.0.1:{port}", "--listen", f"127.0.0.1:{port}"),
-        *("--recording", tmp_path / "recording"),
+        *("--recording", tmp_path / "recording", "--judge", "--shadow"),
     )
     log = tmp_path / "log"
     async with creating.all_the_time():
@@ -383,3 +383,7 @@ async def test_a_stopped_proxy_leaves_everything_as_it_was(
     assert webhooks.configuration() == before
     assert creating.refused == []
     assert files(tmp_path / "state" / "webhook-fuzz" / "interceptions") == []
+    # What the configurations declare (sideEffects: None) is what allows copies.
+    for name in ("judged", "shadow"):
+        found = orjson.loads((tmp_path / "recording" / f"{name}-findings.json").read_bytes())
+        assert NAME in str(found["webhooks"])
