@@ -1,5 +1,10 @@
 """A real API server that calls every failing webhook there is, directly and through the proxy."""
 
+import contextlib
+import os
+import signal
+import ssl
+import subprocess
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -8,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from admission_outcomes import Admitted, outcome_of
-from authorities import Authority
+from authorities import Authority, Credential
 from failing_webhooks import BEHAVIOURS, CELL, Seen, failing_webhook, path_for
 from proxied import RunningProxy, running_proxy
 from testbed.builds import API_031
@@ -43,6 +48,32 @@ RETRIED: Final = "Retry-After"
 _BIG: Final = "3 MiB pod"
 
 
+class RestartedProcess:
+    """A process that is killed, and started again as it was."""
+
+    def __init__(self, pid: int, log: Path) -> None:
+        self._pid = pid
+        self._log = log
+        self._command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+        self._again: subprocess.Popen[bytes] | None = None
+
+    def kill(self) -> None:
+        """At once, whatever it is doing."""
+        if self._again is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)  # whoever started it waits for it
+            return
+        self._again.kill()
+        self._again.communicate()
+
+    def start(self) -> None:
+        """Under the same command line; it ends with its input."""
+        with self._log.open("ab") as log:
+            self._again = subprocess.Popen(  # noqa: S603 - a program of the testbed
+                self._command, stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
     """Where a webhook listens, the authority its configuration names, and what it was asked."""
@@ -50,6 +81,14 @@ class Backend:
     address: ServiceAddress
     authority: Path
     seen: Seen | None = None
+    context: ssl.SSLContext | None = None
+    process: RestartedProcess | None = None
+
+    def renew(self, authority: Authority) -> None:
+        """Serve another certificate from the next connection on."""
+        assert self.context is not None
+        renewed = authority.issue(self.address.dns_name)
+        self.context.load_cert_chain(renewed.cert_file, renewed.key_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +139,7 @@ class Matrix:
     proxy: RunningProxy
     proxied: ServiceAddress
     proxy_authority: Authority
+    proxy_credential: Credential
     webhook_authority: Authority
 
     def attempt(self, case: Case, policy: str, way: Way, *, times: int = 1) -> list[Tried]:
@@ -154,12 +194,13 @@ def failure_matrix(folder: Path, progress: Progress) -> Generator[Matrix]:
         }
         proxied = create_service(cluster, NAMESPACE, "proxied")
         proxy_authority = Authority(folder / "proxy-authority")
+        proxy_credential = proxy_authority.issue(proxied.dns_name)
         proxy = stack.enter_context(
             running_proxy(
                 RouteTable.of(route_to(name, each) for name, each in backends.items()),
                 folder=folder / "proxy",
                 address=(proxied.host, proxied.port),
-                credential=proxy_authority.issue(proxied.dns_name),
+                credential=proxy_credential,
             )
         )
         matrix = Matrix(
@@ -168,6 +209,7 @@ def failure_matrix(folder: Path, progress: Progress) -> Generator[Matrix]:
             proxy=proxy,
             proxied=proxied,
             proxy_authority=proxy_authority,
+            proxy_credential=proxy_credential,
             webhook_authority=authority,
         )
         _register(matrix)
@@ -204,11 +246,12 @@ def _failing_backends(
         dns_name = "somebody.else.svc" if name == WRONG_NAME else address.dns_name
         lifetime = timedelta(days=1 if name == EXPIRED else 3)
         credential = issuer.issue(dns_name, age=timedelta(days=2), lifetime=lifetime)
-        seen = None
+        seen, context = None, credential.server_context()
         if name != NOBODY:
-            context = credential.server_context()
             seen = stack.enter_context(failing_webhook(address.host, address.port, context))
-        backends[short] = Backend(address=address, authority=authority.ca_file, seen=seen)
+        backends[short] = Backend(
+            address=address, authority=authority.ca_file, seen=seen, context=context
+        )
     return backends
 
 
@@ -219,7 +262,9 @@ def _go_backend(stack: ExitStack, cluster: Cluster, folder: Path, progress: Prog
     program = stack.enter_context(
         serving(API_031, folder=folder, progress=progress, listening=listening)
     )
-    return Backend(address=address, authority=program.authority)
+    process = RestartedProcess(program.pid, folder / "restarted.log")
+    stack.callback(process.kill)
+    return Backend(address=address, authority=program.authority, process=process)
 
 
 def _register(matrix: Matrix) -> None:

@@ -57,13 +57,18 @@ class StartedProxy:
 
 
 @asynccontextmanager
-async def start_proxy(folder: Path, *arguments: object) -> AsyncGenerator[StartedProxy]:
-    """A proxy with its certificates and on a port of its own, killed at the end of the block."""
+async def start_proxy(
+    folder: Path, *arguments: object, limits: str = ""
+) -> AsyncGenerator[StartedProxy]:
+    """A proxy with its certificates and on a port of its own, killed at the end of the block.
+
+    `limits` are what `ulimit` is given before it starts: `-f 64`.
+    """
     certificates = folder / "certificates"
     given = ["--listen", "127.0.0.1:0", "--certificates", certificates, "--log-format", "json"]
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "webhook_fuzz", "proxy", *map(str, (*given, *arguments))),
+        *(("bash", "-c", f'ulimit {limits}; exec "$0" "$@"') if limits else ()),
+        *(sys.executable, "-m", "webhook_fuzz", "proxy", *map(str, (*given, *arguments))),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,

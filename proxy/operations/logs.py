@@ -23,6 +23,8 @@ from webhook_fuzz.corpora.recordings.sinks import Sink, SinkFactory
 
 LOGGER: Final = logging.getLogger("webhook_fuzz.proxy")
 """Where everything in the proxy logs; values that machines may want go to `extra={"fields": …}`."""
+_OURS: Final = "webhook_fuzz"
+"""Sinks are ours as well: that a disk is full is for whoever reads the proxy's log."""
 _PLACES: Final = 8
 _ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -57,7 +59,7 @@ class LineFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
     def _say(self, record: logging.LogRecord) -> str:
-        ours = record.name.startswith(LOGGER.name)
+        ours = record.name.startswith(f"{_OURS}.")
         said = record.getMessage() if ours else f"an error was logged by {record.name}"
         said = " ".join(said.split())
         if record.exc_info and record.exc_info[1] is not None:
@@ -79,7 +81,7 @@ def start_logging(form: LogFormat, *, level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR)
-    LOGGER.setLevel(level)
+    logging.getLogger(_OURS).setLevel(level)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

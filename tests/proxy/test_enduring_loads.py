@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Iterable
@@ -12,13 +13,14 @@ from typing import Final
 
 import pytest
 
-from admission_loads import Account, Caller, Load, digesting_webhook, memory_of_family
+from admission_loads import Account, Caller, Load, digesting_webhook, family, memory_of_family
 from authorities import Authority
 from digesting_webhook import digest
 from hostile_servers import closed_port
 from proxied import RunningProxy, running_proxy
 from webhook_fuzz.corpora.exchanges import Answered, WebhookIdentity
 from webhook_fuzz.corpora.members import object_at, text_at
+from webhook_fuzz.corpora.recordings.reading import Damage, iterate_recordings
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange
 from webhook_fuzz.proxy.routes import Route, RouteTable, Upstream
 
@@ -29,6 +31,8 @@ CONTAINERS: Final = int(os.environ.get("CONTAINERS", "18"))
 PER_SECOND: Final = float(os.environ.get("PER_SECOND", "500"))
 RESTARTS: Final = 10
 NAME: Final = "webhook.shop.svc"
+KILLS: Final = (0.7, 0.31, 1.13, 0.05, 0.9)
+"""Seconds between them: before a flush, while one is written, at once after a start."""
 ROTATING: Final = ("--rotate-size", "64KiB")
 
 
@@ -132,6 +136,55 @@ async def test_a_kill_under_load_loses_only_the_end(tmp_path: Path) -> None:
     assert found
     assert len(lost) < PER_SECOND * 3
     assert set(lost) <= set(answered[-int(PER_SECOND * 3) :])
+
+
+async def test_a_recorder_that_is_killed_costs_records_and_no_call(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    load = Load(exchanges=10**9, per_second=PER_SECOND)
+    async with digesting_webhook(*stage.webhook, stage.credential):
+        with running_proxy(
+            stage.routes(),
+            folder=tmp_path / "proxy",
+            address=stage.listen,
+            credential=stage.credential,
+            options=ROTATING,
+        ) as proxy:
+            caller = stage.caller(load)
+            running = asyncio.create_task(caller.run())
+            for moment in KILLS:
+                await asyncio.sleep(moment)
+                os.kill(await _recorder_of(proxy), signal.SIGKILL)
+            await _recorder_of(proxy)
+            await asyncio.sleep(1)
+            caller.stopped.set()
+            await running
+            assert await asyncio.to_thread(proxy.stop) == 0
+    account = caller.account
+    assert account.altered == []
+    assert account.answered == len(account.answers)  # not one call failed
+    damages = list[Damage]()
+    recorded = [*iterate_recordings([proxy.recording], on_damage=damages.append)]
+    found = compare(account, recorded)
+    assert (found["twice"], found["wrong"]) == (0, 0)
+    # What it held, and what waited while nobody took it, at the most.
+    assert found["lost"] < PER_SECOND * 2 * len(KILLS)
+    assert all("cut off" in damage.what for damage in damages)
+    last = [each.exchange.review["request"]["uid"] for each in recorded]  # type: ignore[index,call-overload]
+    assert [*account.answers][-1] in last
+
+
+async def _recorder_of(proxy: RunningProxy) -> int:
+    """The process that writes, as soon as there is one."""
+    while True:
+        for pid in family(proxy.process.pid):
+            with contextlib.suppress(OSError):
+                if "sink_programs" in _command_line(pid):
+                    return pid
+        await asyncio.sleep(0.02)
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 async def _interrupted(folder: Path, number: signal.Signals) -> tuple[Account, RunningProxy]:

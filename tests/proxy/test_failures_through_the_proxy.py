@@ -5,8 +5,12 @@ the table of docs/proxy-failures.md, which this test writes.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+import ssl
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -30,7 +34,9 @@ from failure_matrices import (
     Way,
     failure_matrix,
 )
+from testbed.clusters import wait_until
 from testbed.fixtures import past_capture
+from testbed.registrations import ServiceAddress
 from webhook_fuzz.corpora.members import object_at
 
 pytestmark = pytest.mark.real
@@ -117,6 +123,81 @@ def test_a_connection_that_ends_without_a_word_costs_no_call(matrix: Matrix) -> 
         assert {each.calls for each in tried} == {1}
 
 
+def test_renewed_certificates_cost_no_call(matrix: Matrix) -> None:
+    """The webhook's own, and the one the proxy serves, both while pods are being made."""
+    case = next(case for case in CASES if case.name == KEEP_ALIVE)  # every call a handshake
+    webhook = matrix.backends[case.backend]
+    with _creating(matrix, case, POLICIES[:1]) as created:
+        for _ in range(3):
+            served = _certificate(webhook.address)
+            webhook.renew(matrix.webhook_authority)
+            assert _certificate(webhook.address) != served
+        served = _certificate(matrix.proxied)
+        renewed = matrix.proxy_authority.issue(matrix.proxied.dns_name)
+        for new, old in zip(
+            (renewed.key_file, renewed.cert_file),
+            (matrix.proxy_credential.key_file, matrix.proxy_credential.cert_file),
+            strict=True,
+        ):
+            old.write_bytes(new.read_bytes())
+        wait_until(lambda: _certificate(matrix.proxied) != served, what="it is served")
+    assert all(len(each) > 3 for each in created.values())
+    assert {each.kind for tried in created.values() for each in tried} == {"created"}
+
+
+def test_a_go_webhook_that_restarts_under_load_fails_alike(matrix: Matrix) -> None:
+    case = next(case for case in CASES if case.name == "Go webhook")
+    process = matrix.backends[case.backend].process
+    assert process is not None
+    with _creating(matrix, case, POLICIES) as created:
+        for _ in range(3):
+            time.sleep(0.5)
+            process.kill()
+            time.sleep(0.5)  # away for long enough that calls fail
+            process.start()
+    for way in WAYS:
+        assert {each.kind for each in created["Ignore", way]} == {"created"}
+        patched = {_words(each) for each in created["Ignore", way]}
+        assert patched == {"created, patched", "created as sent"}
+        failed = {each.kind for each in created["Fail", way]}
+        assert failed == {"created", "failed calling webhook"}
+        for policy in POLICIES:  # and it is there again
+            wait_until(
+                lambda policy=policy, way=way: (  # type: ignore[misc]
+                    _words(matrix.attempt(case, policy, way)[0].admitted) == "created, patched"
+                ),
+                what="the webhook is back",
+            )
+
+
+@contextmanager
+def _creating(
+    matrix: Matrix, case: Case, policies: Sequence[str]
+) -> Generator[Mapping[tuple[str, Way], list[Admitted]]]:
+    """Pods are made all the time, both ways; what became of them."""
+    created: dict[tuple[str, Way], list[Admitted]] = {
+        (policy, way): [] for policy in policies for way in WAYS
+    }
+    stop = threading.Event()
+
+    def create(policy: str, way: Way) -> None:
+        while not stop.is_set():
+            created[policy, way].append(matrix.attempt(case, policy, way)[0].admitted)
+
+    with ThreadPoolExecutor(len(created)) as pool:
+        running = [pool.submit(create, *cell) for cell in created]
+        try:
+            yield created
+        finally:
+            stop.set()
+    for each in running:
+        each.result()
+
+
+def _certificate(address: ServiceAddress) -> str:
+    return ssl.get_server_certificate((address.host, address.port))
+
+
 def _render(results: Results) -> str:
     lines = [_HEAD]
     for case in CASES:
@@ -152,6 +233,8 @@ of a pod, with the webhook called directly and through the proxy: status, kind o
 object, warnings and the number of calls the webhook saw are the same in every line. Where no
 request could reach the webhook (a certificate that is not accepted, nobody listening), the proxy
 answers 502 with its reason, so the words behind "failed calling webhook" differ: both are shown.
+Not in the table, tried beside it: a Go webhook that is killed and started again while pods are
+made, and certificates of webhook and proxy that are renewed meanwhile.
 
 | webhook | failurePolicy | status | API server | through the proxy | calls |
 |---|---|---|---|---|---|"""

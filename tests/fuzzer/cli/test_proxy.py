@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,7 +21,7 @@ from proxies import (
     serve_webhook,
     until,
 )
-from proxy_commands import start_proxy
+from proxy_commands import StartedProxy, start_proxy
 from webhook_fuzz.fuzzer.cli.commands import main
 
 
@@ -74,6 +75,40 @@ async def test_no_process_is_left_when_the_proxy_is_killed_and_the_recording_can
             await until(lambda: not any(_is_alive(pid) for pid in children))
 
     assert recorded_uids(tmp_path / "rec") == ["a"]
+
+
+async def test_a_full_disk_costs_records_and_no_review(tmp_path: Path) -> None:
+    """Files of 100 KiB at most: what is written beyond fails as on a disk without room."""
+    async with serve_webhook(tmp_path / "webhook") as webhook:
+        upstream = ("--upstream", webhook.url, "--upstream-ca", webhook.ca_file)
+        options = ("--recording", tmp_path / "rec", "--metrics", "127.0.0.1:0")
+        async with start_proxy(tmp_path, *upstream, *options, limits="-f 100") as proxy:
+            async with Caller.open(proxy.address, proxy.ca_pem) as caller:
+                for frame in (1, 2):
+                    for number in range(60):
+                        uid = f"{frame}-{number}-{os.urandom(1024).hex()}"
+                        assert await caller.call(uid) == 200
+                    async with asyncio.timeout(30):
+                        while sum(await _records(proxy)) < 60 * frame:  # noqa: ASYNC110
+                            await asyncio.sleep(0.1)
+            assert (await get(proxy.admin_address, "/readyz"))[0] == 200
+            written, failed = await _records(proxy)
+            assert await proxy.stop() == 0
+
+    assert failed > 0
+    recorded = recorded_uids(tmp_path / "rec")
+    assert 0 < len(recorded) == len(set(recorded)) == written
+    assert "nothing can be recorded in" in str(proxy.lines)
+
+
+async def _records(proxy: StartedProxy) -> tuple[int, int]:
+    """How many were written, and how many failed."""
+    _, metrics = await get(proxy.admin_address, "/metrics")
+    written, failed = (
+        re.findall(rf'records_{what}_total\{{sink="recording"\}} (\d+)', metrics)
+        for what in ("written", "failed")
+    )
+    return int(written[0]), int(failed[0])
 
 
 async def test_health_and_metrics_are_where_they_were_asked_for(tmp_path: Path) -> None:
