@@ -60,9 +60,7 @@ async def sweep(plan: Plan, served: Served) -> int:
     """Sweep a webhook as the command line does; how many calls that took."""
     options = DirectOptions(url=served.url, ca_file=served.ca_file, concurrency=_CONCURRENCY)
     async with DirectTransport(options) as transport:
-        counting = _Counting(transport)
-        await _sweep_over(counting, plan)
-        return counting.answered
+        return await _sweep_over(transport, plan)
 
 
 async def post(bodies: Sequence[bytes], served: Served) -> int:
@@ -99,26 +97,14 @@ class _Recording:
         return Exchange(webhook=self._webhook, review=review, outcome=outcome, seconds=0.0)
 
 
-class _Counting:
-    """Counts the answers that come through a transport."""
-
-    def __init__(self, transport: Transport) -> None:
-        self.answered = 0
-        self._transport = transport
-
-    async def send(self, review: JsonObject) -> Exchange:
-        exchange = await self._transport.send(review)
-        self.answered += isinstance(exchange.outcome, Answered)
-        return exchange
-
-
-async def _sweep_over(transport: Transport, plan: Plan) -> None:
+async def _sweep_over(transport: Transport, plan: Plan) -> int:
     webhook = WebhookIdentity(configuration="benchmarks", name="measured", url="")
     engine = WebhookSweep(plan=plan, webhook=webhook, transport=transport)
     async for _ in engine.events():
         pass
     if not engine.tally.complete:
         raise RuntimeError("the sweep was given up: its rate means nothing")
+    return engine.tally.answered
 
 
 async def _rate(work: Callable[[], Awaitable[int]], calls: int) -> float:

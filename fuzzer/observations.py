@@ -4,7 +4,7 @@ The answer is read, the patch applied, the result decoded and defaulted as the A
 checks are pure functions of what is here. Work that only some checks need is done on demand.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from webhook_fuzz.corpora.exchanges import Answered, Exchange
@@ -13,7 +13,7 @@ from webhook_fuzz.corpora.fields.schemas import FieldSchema
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER, Trigger
 from webhook_fuzz.corpora.versions import Minor
-from webhook_fuzz.fuzzer.apiserver.answers import Answer, InvalidAnswer, read_answer
+from webhook_fuzz.fuzzer.apiserver.answers import Answer, AnswerReader, InvalidAnswer
 from webhook_fuzz.fuzzer.apiserver.decoding import Decoded, DecodeError, decode_object
 from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
 from webhook_fuzz.fuzzer.apiserver.json_patch_versions import json_patch_version
@@ -31,13 +31,14 @@ class Observation:
     """One exchange and everything the API server's rules make of it.
 
     `target` is the Kubernetes minor the webhook is judged for; `trigger` is what was added to the
-    pod to make the webhook act.
+    pod to make the webhook act. `reader` is shared by the observations of one webhook.
     """
 
     exchange: Exchange
     catalogue: Catalogue
     target: Minor
     trigger: Trigger = NO_TRIGGER
+    reader: AnswerReader = field(default_factory=AnswerReader, repr=False, compare=False)
 
     @cached_property
     def sent(self) -> JsonObject:
@@ -61,7 +62,7 @@ class Observation:
         request = self.exchange.review["request"]
         uid = request["uid"] if isinstance(request, dict) else ""
         version = str(self.exchange.review["apiVersion"]).rpartition("/")[2]
-        return read_answer(
+        return self.reader.read(
             outcome.body,
             uid=str(uid),
             version="v1beta1" if version == "v1beta1" else "v1",

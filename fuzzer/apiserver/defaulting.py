@@ -45,8 +45,9 @@ _HOOKS = ("postStart", "preStop")
 def default_pod(pod: JsonObject, *, reuse: JsonObject | None = None) -> JsonObject:
     """A pod with the defaults filled in; the same object where nothing was missing.
 
-    `reuse` is a pod that has its defaults: containers and volumes shared with it are not looked
-    at. Subtrees of the wrong type are left alone, decoding has refused them before.
+    `reuse` is a pod that has its defaults: containers and volumes shared with it, and what
+    containers share with those of their names, are not looked at. Subtrees of the wrong type are
+    left alone, decoding has refused them before.
     """
     return default_patched_pod(filled_in(pod, {"apiVersion": "v1", "kind": "Pod"}), reuse=reuse)
 
@@ -79,7 +80,7 @@ def _default_spec(spec: JsonObject, old: JsonObject) -> JsonObject:
     _default_grace_period(spec, changes)
     _default_service_account(spec, changes)
     _default_containers(spec, old, changes)
-    default_elements(spec, old, "volumes", default_volume, changes)
+    default_elements(spec, old, "volumes", lambda volume, _: default_volume(volume), changes)
     spec = {**spec, **changes} if changes else spec
     spec = changed(spec, "overhead", rounded_entries)
     return changed(spec, "resources", rounded_lists)
@@ -113,30 +114,30 @@ def _default_containers(spec: JsonObject, old: JsonObject, changes: JsonObject) 
     default_elements(spec, old, "ephemeralContainers", _default_container, changes)
 
 
-def _on_host_network(container: JsonObject) -> JsonObject:
+def _on_host_network(container: JsonObject, old: JsonObject) -> JsonObject:
     """Source: defaults.go defaultHostNetworkPorts."""
-    return _with_requests(changed_list(container, "ports", _with_host_port))
+    return _with_requests(changed_list(container, "ports", _with_host_port), old)
 
 
 def _with_host_port(port: JsonObject) -> JsonObject:
     return filled_in(port, {"hostPort": port["containerPort"]}) if "containerPort" in port else port
 
 
-def _with_requests(container: JsonObject) -> JsonObject:
+def _with_requests(container: JsonObject, old: JsonObject) -> JsonObject:
     """A limit without a request is the request too. Source: defaults.go SetDefaults_Pod."""
     resources = container.get("resources")
     limits = resources.get("limits") if isinstance(resources, dict) else None
     if not isinstance(resources, dict) or not isinstance(limits, dict) or not limits:
-        return _default_container(container)
+        return _default_container(container, old)
     requests = resources.get("requests")
-    old = requests if isinstance(requests, dict) else {}
-    if all(name in old for name in limits):
-        return _default_container(container)
-    new: JsonObject = {**resources, "requests": {**limits, **old}}
-    return _default_container({**container, "resources": new})
+    known = requests if isinstance(requests, dict) else {}
+    if all(name in known for name in limits):
+        return _default_container(container, old)
+    new: JsonObject = {**resources, "requests": {**limits, **known}}
+    return _default_container({**container, "resources": new}, old)
 
 
-def _default_container(container: JsonObject) -> JsonObject:
+def _default_container(container: JsonObject, old: JsonObject) -> JsonObject:
     """Source: defaults.go SetDefaults_Container and the generated code around it."""
     if not (
         container.get("imagePullPolicy")
@@ -144,8 +145,8 @@ def _default_container(container: JsonObject) -> JsonObject:
         and container.get("terminationMessagePolicy")
     ):
         container = filled_in(container, _container_defaults(container))
-    for name in container:
-        if (default := _MEMBERS.get(name)) is not None:
+    for name, member in container.items():
+        if (default := _MEMBERS.get(name)) is not None and member is not old.get(name):
             container = default(container, name)
     return container
 

@@ -5,15 +5,17 @@ The building blocks of defaulting: each gives back the same object where nothing
 
 from collections.abc import Callable
 from operator import is_
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue
 from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, parse_quantity, served_quantity
+from webhook_fuzz.fuzzer.apiserver.sharing import unshared
 
 Defaulter: TypeAlias = Callable[[JsonObject], JsonObject]
+# The same for an element of a list; the second is the one of that name that has its defaults.
+ElementDefaulter: TypeAlias = Callable[[JsonObject, JsonObject], JsonObject]
 # An amount with one of these can be finer than a thousandth; everything else is left alone.
 _FINE = frozenset("nu.eE")
-_NOTHING: Final[frozenset[int]] = frozenset()
 
 
 def filled_in(members: JsonObject, defaults: JsonObject) -> JsonObject:
@@ -46,20 +48,30 @@ def changed_list(members: JsonObject, name: str, default: Defaulter) -> JsonObje
 
 
 def default_elements(
-    spec: JsonObject, old: JsonObject, name: str, default: Defaulter, changes: JsonObject
+    spec: JsonObject, old: JsonObject, name: str, default: ElementDefaulter, changes: JsonObject
 ) -> None:
     """Put a defaulted list among `changes`; elements it shares with `old` are not looked at."""
     elements = spec.get(name)
     before = old.get(name)
     if elements is before or not isinstance(elements, list):
         return
-    shared = {id(element) for element in before} if isinstance(before, list) else _NOTHING
-    new: list[JsonValue] = [
-        default(element) if isinstance(element, dict) and id(element) not in shared else element
-        for element in elements
-    ]
-    if not all(map(is_, new, elements)):
+    before = before if isinstance(before, list) else []
+    new: list[JsonValue] | None = None
+    for index, element in unshared(elements, before):
+        if isinstance(element, dict):
+            defaulted = default(element, _named(element.get("name"), before))
+            if defaulted is not element:
+                new = new or list(elements)
+                new[index] = defaulted
+    if new is not None:
         changes[name] = new
+
+
+def _named(name: JsonValue, elements: list[JsonValue]) -> JsonObject:
+    for element in elements:
+        if isinstance(element, dict) and element.get("name") == name:
+            return element
+    return {}
 
 
 def rounded_lists(resources: JsonObject) -> JsonObject:

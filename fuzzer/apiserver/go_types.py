@@ -11,13 +11,13 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import is_
 from typing import Final, TypeAlias
 
 from webhook_fuzz.corpora.fields.schemas import FieldSchema, Kind
 from webhook_fuzz.corpora.json_values import JsonObject, JsonValue, json_type_name
 from webhook_fuzz.fuzzer.apiserver.encoding import encode_scalar
 from webhook_fuzz.fuzzer.apiserver.quantities import QuantityError, served_quantity
+from webhook_fuzz.fuzzer.apiserver.sharing import unshared
 
 # The integers of a pod that are int64 in k8s.io/api core/v1 and meta/v1 types.go; others are int32.
 _INT64 = frozenset(
@@ -247,18 +247,19 @@ class _List(_Plan):
         if not isinstance(value, list):
             raise self.mismatch(value, path)
         old = reuse if isinstance(reuse, list) else []
-        shared = {id(element) for element in old}
         element_plan = self._element
-        new: list[JsonValue] = []
-        for position, element in enumerate(value):
-            if id(element) in shared or type(element) is element_plan.plain:
-                new.append(element)
-            elif element is None:
-                new.append(element_plan.null())
-            else:
-                before = self._counterpart(element, position, old)
-                new.append(element_plan.decode(element, before, (path, position), dropped))
-        return value if all(map(is_, new, value)) else new
+        changes: list[tuple[int, JsonValue]] = []
+        for position, element in unshared(value, old):
+            if type(element) is element_plan.plain:
+                continue
+            if element is None:
+                changes.append((position, element_plan.null()))
+                continue
+            before = self._counterpart(element, position, old)
+            decoded = element_plan.decode(element, before, (path, position), dropped)
+            if decoded is not element:
+                changes.append((position, decoded))
+        return _with_elements(value, changes) if changes else value
 
     def _counterpart(self, element: JsonValue, position: int, old: list[JsonValue]) -> JsonValue:
         """The old element with the same key, to find shared subtrees of a changed one."""
@@ -349,6 +350,13 @@ def _changed(value: JsonObject, changes: list[tuple[str, JsonValue | _Absent]]) 
             del new[name]
         else:
             new[name] = change
+    return new
+
+
+def _with_elements(value: list[JsonValue], changes: list[tuple[int, JsonValue]]) -> list[JsonValue]:
+    new = list(value)
+    for position, change in changes:
+        new[position] = change
     return new
 
 

@@ -159,7 +159,7 @@ def _is_default(change: Change, observation: Observation) -> bool:
     """Whether the API server would have filled in the same value, had the user left it out."""
     if parse_path(change.path)[-1].kind == "element":
         return False
-    left_out = default_pod(without(observation.sent, change.path))
+    left_out = default_pod(without(observation.sent, change.path), reuse=observation.sent)
     return value_at(left_out, change.path) == change.before
 
 

@@ -145,10 +145,12 @@ def _compare_maps(
     element = schema.element or UNKNOWN
     for key, old in before.items():
         new = after.get(key, ABSENT)
+        if old is new:
+            continue
         below, below_field = path + "{" + escape_key(key, "}") + "}", field + "{}"
         if isinstance(new, Absent):
             yield Change(kind=ChangeKind.ENTRY_LOST, path=below, field=below_field, before=old)
-        elif old is not new:
+        else:
             yield from _compare(old, new, element, below, below_field)
     for key, new in after.items():
         if key not in before:

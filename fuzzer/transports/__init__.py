@@ -6,7 +6,7 @@ elsewhere, from the exchange alone.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from webhook_fuzz.corpora.exchanges import Exchange
 from webhook_fuzz.corpora.json_values import JsonObject
@@ -24,6 +24,21 @@ class Transport(Protocol):
         nothing about the webhook.
         """
         ...
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A transport that has so many calls under way at most; others wait inside of it."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls at a time."""
+        ...
+
+
+def slots_of(transport: Transport) -> int | None:
+    """How many calls at a time are worth starting; None where the transport does not say."""
+    return transport.concurrency if isinstance(transport, Limited) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,6 +134,11 @@ class DirectTransport:
         self._slots = asyncio.Semaphore(options.concurrency)
         self._session: aiohttp.ClientSession | None = None
 
+    @property
+    def concurrency(self) -> int:
+        """How many calls at a time."""
+        return self._options.concurrency
+
     async def __aenter__(self) -> Self:
         self._session = _open_session(self._target.host_header)
         return self

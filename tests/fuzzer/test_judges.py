@@ -1,7 +1,7 @@
 """Are many cases judged in order, promptly, and each by what it was answered?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import pytest
 
@@ -35,6 +35,31 @@ class Held:
         if self.calls > self._answered:
             await self.let_go.wait()
         return await self._inner.send(review)
+
+
+class Counted(Held):
+    """Says how many calls it takes at a time, and counts those under way."""
+
+    concurrency = 3
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.let_go.set()
+        self.under_way = 0
+        self.most = 0
+        self.cancelled = 0
+
+    async def send(self, review: JsonObject) -> Exchange:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await asyncio.sleep(0.001)
+            return await super().send(review)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.under_way -= 1
 
 
 class Broken:
@@ -84,6 +109,37 @@ async def test_what_was_judged_before_an_error_of_ours_is_told_before_it() -> No
     assert [(await anext(events)).case for _ in range(2)] == cases(2)
     with pytest.raises(OSError, match="of ours"):
         await anext(events)
+
+
+async def test_as_many_calls_are_begun_as_the_transport_takes_at_a_time() -> None:
+    counted = Counted()
+    judged = [event async for event in judge_over(counted).judge_all(cases(40))]
+    assert [event.case for event in judged] == cases(40)
+    assert counted.most == 3
+
+
+async def test_whoever_stops_listening_stops_the_calls_under_way_and_those_to_come() -> None:
+    counted = Counted()
+    events = judge_over(counted).judge_all(cases(40))
+    await anext(events)
+    begun = counted.calls
+    counted.let_go.clear()
+    await asyncio.sleep(0.05)
+    assert isinstance(events, AsyncGenerator)
+    await events.aclose()
+    assert counted.under_way == 0
+    assert counted.cancelled == 3
+    assert counted.calls - begun <= 6
+
+
+async def test_a_call_that_is_cancelled_from_inside_is_not_waited_for() -> None:
+    class Cancelling:
+        async def send(self, review: JsonObject) -> Exchange:
+            raise asyncio.CancelledError
+
+    events = judge_over(Cancelling()).judge_all(cases(2))
+    with pytest.raises(asyncio.CancelledError):
+        await anext(aiter(events))
 
 
 async def test_findings_of_a_case_without_a_trigger_are_taken_over_where_they_hold() -> None:

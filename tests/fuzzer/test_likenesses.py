@@ -10,6 +10,7 @@ from observed import replace as replacing
 from quality.sweeping import plan_of, swept
 from webhook_fuzz.corpora.json_values import JsonObject
 from webhook_fuzz.corpora.triggers.definitions import Trigger
+from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.apiserver.defaulting import default_pod
 from webhook_fuzz.fuzzer.checks.all_checks import run_checks
 from webhook_fuzz.fuzzer.events import CaseJudged
@@ -108,6 +109,59 @@ def test_a_patch_that_could_see_the_trigger_is_judged_anew(operation: Operation)
 def test_a_trigger_that_changes_the_spec_is_judged_anew(trigger: Trigger) -> None:
     case, observation, earlier = judged([LOSS], trigger=trigger)
     assert not is_alike(case, observation, earlier)
+
+
+INTO_SPEC = [
+    Trigger(name="s", service_account_name="robot", labels={"x": "y"}),
+    Trigger(name="i", image="registry.example/java:1"),
+    Trigger(name="v", spec={"volumes": [{"name": "brought", "emptyDir": {}}]}),
+    Trigger(name="h", spec={"hostNetwork": True}),
+    Trigger(name="e", spec={"containers": [{"name": "*", "env": [{"name": "A", "value": "b"}]}]}),
+]
+AGENT: JsonObject = {"name": "agent", "image": "a:1", "ports": [{"containerPort": 80}]}
+ADDITIONS: list[Operation] = [
+    add("/metadata/annotations/agent~1status", "injected"),
+    add("/spec/initContainers/-", AGENT),
+    add("/spec/containers/-", {**AGENT, "name": "other"}),
+    add("/spec/volumes/-", VOLUME),
+]
+
+
+@pytest.mark.parametrize("trigger", INTO_SPEC, ids=lambda trigger: trigger.name)
+def test_what_is_only_added_is_judged_as_before_whatever_the_spec_is(trigger: Trigger) -> None:
+    case, observation, earlier = judged(ADDITIONS, trigger=trigger)
+    assert is_alike(case, observation, earlier)
+    assert earlier.findings == tuple(run_checks(observation)) == ()
+    assert observation.result is not None
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        add("/spec/volumes/0", VOLUME),
+        add("/spec/tolerations/-", {"key": "a", "operator": "Exists"}),
+        add("/spec/containers/-", {**AGENT, "name": None}),
+        add("/spec/containers/-", {"name": "ghost"}),  # something is found
+        add("/spec/containers/-", {**AGENT, "unknown": 1}),  # and here
+        add("/spec/volumes/-", {"name": "brought", "emptyDir": {}}),
+        add("/spec/volumes/-", None),
+        add("/spec/ephemeralContainers/-", AGENT),
+        add("/spec/hostname", "h"),
+        replacing("/metadata/labels/app", "other"),
+        remove("/metadata/labels/app"),
+    ],
+)
+def test_what_does_more_than_add_to_another_spec_is_judged_anew(operation: Operation) -> None:
+    case, observation, earlier = judged(
+        [add("/spec/volumes/-", VOLUME), operation], trigger=INTO_SPEC[2]
+    )
+    assert not is_alike(case, observation, earlier)
+
+
+def test_what_an_older_target_may_lack_is_judged_anew() -> None:
+    case, observation, earlier = judged(ADDITIONS, trigger=INTO_SPEC[2])
+    older = replace(earlier.observation, target=Minor(1, 31))
+    assert not is_alike(case, observation, replace(earlier, observation=older))
 
 
 def test_another_patch_is_judged_anew() -> None:

@@ -1,4 +1,5 @@
 import base64
+import uuid
 from typing import Any, Literal
 
 import orjson
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.apiserver.answers import (
     Answer,
+    AnswerReader,
     InvalidAnswer,
     InvalidReason,
     ServerError,
@@ -218,3 +220,63 @@ def test_no_bytes_crash_the_reading(data: bytes) -> None:
     assert isinstance(read(data), InvalidAnswer)
     embedded = body(patch=base64.b64encode(data).decode(), patchType="JSONPatch")
     assert isinstance(read(embedded), Answer | InvalidAnswer)
+
+
+def echoing(uid: str, text: str = "{}") -> bytes:
+    """An answer to the review `uid`; the uid also stands wherever `text` has UID."""
+    response = f'"uid":"{uid}","allowed":false,"status":{{"message":"{text}"}}'
+    written = (
+        f'{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{{{response}}}}}'
+    )
+    return written.replace("UID", uid).encode()
+
+
+def test_a_reader_reads_answers_that_differ_in_the_uid_they_echo_once() -> None:
+    reader = AnswerReader()
+    uids = [str(uuid.UUID(int=number)) for number in range(3)]
+    answers = [reader.read(echoing(uid), uid=uid, version="v1") for uid in uids]
+    assert isinstance(answers[0], Answer)
+    assert all(answer is answers[0] for answer in answers)
+    assert answers[0] == read_answer(echoing(uids[0]), uid=uids[0], version="v1")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        echoing("UID"),
+        echoing("UID", "denied UID"),
+        echoing("another", "denied UID"),
+        echoing("another"),
+        echoing("\\u0031" + UID[1:], "denied UID"),
+        echoing(str(uuid.UUID(int=0))),
+        echoing("UID").replace(b"v1", b"v1beta1"),
+        echoing("UID").replace(b'"uid":', b'"Uid":'),
+        echoing("UID").replace(b'"allowed":false', b'"allowed":true,"patch":"UID"'),
+        echoing("UID").replace(b'"allowed":false', b'"UID":false'),
+        echoing("UID") + b" " * (70 * 1024),
+        b"uid: UID",
+        b"UID",
+        b"",
+    ],
+)
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+@pytest.mark.parametrize("api_server", [None, Minor(1, 33)])
+def test_a_reader_reads_every_answer_as_it_is_read_alone(
+    written: bytes, version: Literal["v1", "v1beta1"], api_server: Minor | None
+) -> None:
+    reader = AnswerReader()
+    for uid in (UID, str(uuid.UUID(int=1)), str(uuid.UUID(int=0)), "true", ""):
+        data = written.replace(b"UID", uid.encode())
+        alone = read_answer(data, uid=uid, version=version, api_server=api_server)
+        assert reader.read(data, uid=uid, version=version, api_server=api_server) == alone
+
+
+def test_a_reader_tells_api_servers_and_more_answers_than_it_remembers_apart() -> None:
+    reader = AnswerReader()
+    no_patch = body(patch=base64.b64encode(b"{}").decode(), patchType="JSONPatch")
+    for turn in range(100):
+        data = echoing(UID, f"no {turn}")
+        assert reader.read(data, uid=UID, version="v1") == read(data)
+    for minor in (Minor(1, 33), Minor(1, 37)):
+        alone = read_answer(no_patch, uid=UID, version="v1", api_server=minor)
+        assert reader.read(no_patch, uid=UID, version="v1", api_server=minor) == alone

@@ -9,6 +9,7 @@ from webhook_fuzz.corpora.triggers.definitions import NO_TRIGGER
 from webhook_fuzz.corpora.triggers.loading import load_shipped_triggers
 from webhook_fuzz.corpora.versions import Minor
 from webhook_fuzz.fuzzer.apiserver.reviews import (
+    PodWriter,
     ReviewEncoder,
     ReviewOptions,
     build_review,
@@ -156,3 +157,23 @@ def test_an_encoder_keeps_apart_more_specs_than_it_remembers() -> None:
     for turn in range(200):
         review = build_review({"spec": {"hostname": f"h{turn}"}}, options())
         assert encoder.encode(review) == encode_review(review)
+
+
+@pytest.mark.parametrize("api_server", [Minor(1, 29), Minor(1, 37)], ids=str)
+def test_a_writer_writes_the_same_pod_into_every_review_of_a_sweep(api_server: Minor) -> None:
+    writer, said = PodWriter(api_server), options(api_server=api_server)
+    cases = plan_of().sweep.cases[:2]
+    pods: list[Any] = [
+        with_trigger(case, trigger).pod for trigger in load_shipped_triggers() for case in cases
+    ]
+    pods += [pods[0], {}, {"spec": None}, {"spec": []}, None]
+    for pod in pods:
+        assert build_review(pod, said, writer=writer) == build_review(pod, said)
+
+
+def test_a_writer_gives_pods_that_share_a_spec_the_same_written_one() -> None:
+    writer = PodWriter(Minor(1, 37))
+    spec: Any = {"containers": [{"name": "c"}]}
+    first, second = writer.write({"spec": spec}), writer.write({"metadata": {}, "spec": spec})
+    assert first["spec"] is second["spec"]
+    assert first["spec"] == {"containers": [{"name": "c", "resources": {}}]}
