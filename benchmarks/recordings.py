@@ -20,7 +20,7 @@ from webhook_fuzz.corpora.recordings.raw_exchanges import RawExchange
 from webhook_fuzz.corpora.recordings.reading import iterate_recordings
 from webhook_fuzz.corpora.recordings.writing import RecordingSinkFactory
 
-_FULL_PODS, _QUICK_PODS = 500, 5
+_FULL_PODS, _QUICK_PODS = 2_500, 5
 _VARIABLES: Final = 4
 _GOAL = Goal(of=Measured.OURS, bound=3000)
 

@@ -7,7 +7,7 @@ spelled can matter.
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -23,10 +23,10 @@ _Place: TypeAlias = tuple[str, str]
 class Said:
     """An outcome, taken apart.
 
-    `review` is the body of an answer that is JSON, None where it is not; `patches` are the patches
-    in it, opened, by the names of the members they stand in: the API server reads the one that is
-    spelled right, but the others are kept as well. A patch that is no JSON is a text. `body` is the
-    text of everything that is no JSON, `detail` that of a failure.
+    `review` is the body of an answer that is JSON, without its patches, None where it is not JSON;
+    `patches` are these, opened, by the names of the members they stand in: the API server reads the
+    one that is spelled right, but the others are kept as well. A patch that is no JSON is a text.
+    `body` is the text of everything that is no JSON, `detail` that of a failure.
     """
 
     original: Outcome
@@ -34,6 +34,8 @@ class Said:
     patches: tuple[tuple[_Place, JsonValue], ...] = ()
     body: str = ""
     detail: str = ""
+    texts: Mapping[_Place, bytes] = field(default_factory=dict[_Place, bytes])
+    """The patches as they came."""
     hides: bool = False
     """Whether a member stands twice in it: what the first one holds was not looked at."""
     _before: "Said | None" = field(default=None, repr=False)
@@ -70,14 +72,14 @@ class Said:
             if self.body == before.body:
                 return self.original
             return replace(self.original, body=self.body.encode())
-        changed = {
-            place: patch
+        texts = {
+            place: self.texts[place] if patch is old and not self.hides else _closed(patch)
             for (place, patch), (_, old) in zip(self.patches, before.patches, strict=True)
-            if patch is not old or self.hides
         }
-        if self.review is before.review and not changed and not self.hides:
+        if self.review is before.review and texts == self.texts and not self.hides:
             return self.original
-        return replace(self.original, body=orjson.dumps(_with_patches(self.review, changed)))
+        encoded = {place: base64.b64encode(text).decode() for place, text in texts.items()}
+        return replace(self.original, body=orjson.dumps(_with_texts(self.review, encoded)))
 
 
 def take_apart(outcome: Outcome) -> Said:
@@ -95,7 +97,9 @@ def take_apart(outcome: Outcome) -> Said:
         not isinstance(patch, str) and _repeats_names(texts[place], patch)
         for place, patch in patches
     )
-    return Said(original=outcome, review=review, patches=patches, hides=hides)
+    # Base64 looks like credentials, and what it says is opened beside it.
+    without = _with_texts(review, dict.fromkeys(texts, ""))
+    return Said(original=outcome, review=without, patches=patches, texts=texts, hides=hides)
 
 
 def read_patch(answered: Answered) -> JsonValue:
@@ -135,15 +139,17 @@ def _opened(text: bytes) -> JsonValue:
     return patch
 
 
-def _with_patches(review: JsonValue, patches: dict[_Place, JsonValue]) -> JsonValue:
+def _closed(patch: JsonValue) -> bytes:
+    return patch.encode() if isinstance(patch, str) else orjson.dumps(patch)
+
+
+def _with_texts(review: JsonValue, texts: Mapping[_Place, str]) -> JsonValue:
     if not isinstance(review, dict):
         return review
     written: JsonObject = dict(review)
-    for (name, member), patch in patches.items():
+    for (name, member), text in texts.items():
         response = written[name]
-        text = patch.encode() if isinstance(patch, str) else orjson.dumps(patch)
-        encoded = base64.b64encode(text).decode()
-        written[name] = {**(response if isinstance(response, dict) else {}), member: encoded}
+        written[name] = {**(response if isinstance(response, dict) else {}), member: text}
     return written
 
 

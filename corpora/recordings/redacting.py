@@ -12,6 +12,7 @@ import hashlib
 import operator
 import re
 import secrets
+from collections import OrderedDict
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -26,6 +27,7 @@ from webhook_fuzz.corpora.recordings.known_secrets import (
     KnownSecrets,
     Replacing,
     is_learned,
+    long_runs_of,
     runs_of,
 )
 from webhook_fuzz.corpora.recordings.recorded_exchanges import RecordedExchange, TextHeaders
@@ -38,8 +40,9 @@ _MAPS: Final = frozenset(
 _NAMED_VALUES: Final = frozenset({"env", "httpHeaders"})
 _TEXTS: Final = frozenset({"args", "command"})
 _SPECIAL: Final = _MAPS | _NAMED_VALUES | _TEXTS
-_ELEMENTS: Final = frozenset({"containers", "initContainers", "ephemeralContainers", "volumes"})
-_WALKED: Final = _SPECIAL | _ELEMENTS
+_ELEMENTS: Final = frozenset({"containers", "initContainers", "ephemeralContainers"})
+_OBJECTS: Final = frozenset({"object", "oldObject"})
+_WALKED: Final = _SPECIAL | _ELEMENTS | _OBJECTS
 _SECRET_HEADERS: Final = re.compile(
     r"(proxy-)?authorization|(set-)?cookie|.*(token|secret|key|credential|password).*",
     re.IGNORECASE,
@@ -69,11 +72,12 @@ _OPTION: Final = re.compile(
 _LONG: Final = re.compile(r"(?<![\w+/-])(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{32,}={0,2}")
 _CONTAINERS: Final = (dict, list)
 _MOST_TOKENS: Final = 8192
-_MOST_ELEMENTS: Final = 2048
-_LARGEST_ELEMENT: Final = 16 * 1024
+_ELEMENT_BYTES: Final = 2 * 2**20
+_OBJECT_BYTES: Final = 2**19
+"""As they are written; what Python makes of them is some times as large."""
 
 _Masked: TypeAlias = tuple[JsonValue, tuple[str, ...], set[bytes]]
-"""What an element is when it is masked, the values that were found in it, and the runs left."""
+"""What a part is when it is masked, the values that were found in it, and the runs left in it."""
 
 
 class TrafficRedactor:
@@ -83,20 +87,23 @@ class TrafficRedactor:
         self._salt = salt or secrets.token_bytes(16)
         self._tokens = Bounded[str, str](_MOST_TOKENS)
         self._known = KnownSecrets()
-        self.elements = Bounded[bytes, _Masked](_MOST_ELEMENTS)
-        """Elements that were masked lately, by how they were written."""
+        # Replicas have the same containers, and most pods are sent to several webhooks unchanged.
+        self.elements = _Memory(_ELEMENT_BYTES)
+        self.objects = _Memory(_OBJECT_BYTES)
 
     def redact(self, recorded: RecordedExchange) -> RecordedExchange:
         """The exchange without its secrets; its structure, and what equals what, stay."""
         exchange = recorded.exchange
-        walk = _Walk(self)
+        said = take_apart(exchange.outcome)
+        others = orjson.dumps([_without_objects(exchange.review), said.written()])
+        walk = _Walk(self, is_suspect=_is_suspect(others))
         review = walk.review(exchange.review)
-        said = walk.outcome(take_apart(exchange.outcome))
+        said = walk.outcome(said)
         target = self._target(recorded.target)
         headers = self._headers(recorded.request_headers)
         answer_headers = self._headers(recorded.answer_headers)
         rest = [said.written(), target, headers, answer_headers]
-        runs = walk.runs | runs_of(orjson.dumps([_without_elements(review), rest]))
+        runs = walk.runs | runs_of(orjson.dumps([_without_objects(review), rest]))
         own = self._known.learn(walk.found)
         known = self._known.find(own, runs, lambda: orjson.dumps([review, rest]))
         replacing = Replacing(known, self.token)
@@ -158,18 +165,35 @@ class TrafficRedactor:
         return name + equals + self.token(value) if value else pair
 
 
+class _Memory:
+    """What was masked lately, by how it was written; the oldest goes when it is too much."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._masked: OrderedDict[bytes, _Masked] = OrderedDict()
+
+    def get(self, written: bytes) -> _Masked | None:
+        return self._masked.get(written)
+
+    def put(self, written: bytes, masked: _Masked) -> None:
+        self._masked[written] = masked
+        self._bytes += len(written)
+        while self._bytes > self._most_bytes:
+            self._bytes -= len(self._masked.popitem(last=False)[0])
+
+
 class _Walk:
     """One pass over an exchange: masks what is secret for its place, and remembers it."""
 
-    def __init__(self, redactor: TrafficRedactor) -> None:
+    def __init__(self, redactor: TrafficRedactor, *, is_suspect: bool) -> None:
         self._redactor = redactor
-        self._is_suspect = True
+        self._is_suspect = is_suspect
         self.found: dict[str, None] = {}
         self.runs: set[bytes] = set()
 
     def review(self, review: JsonObject) -> JsonObject:
         """A review of a request."""
-        self._is_suspect = _is_suspect(orjson.dumps(_without_elements(review)))
         walked = self._object(review)
         request = walked.get("request")
         if isinstance(request, dict) and "userInfo" in request:
@@ -178,7 +202,6 @@ class _Walk:
 
     def outcome(self, said: Said) -> Said:
         """An answer, with the operations of its patch; or a failure."""
-        self._is_suspect = _is_suspect(orjson.dumps(said.written()))
         return said.changed_by(value=self.value, patch=self._patch, text=self._redactor.option)
 
     def value(self, value: JsonValue) -> JsonValue:
@@ -216,23 +239,23 @@ class _Walk:
                 for each in member
             ]
             return member if words == member else [*words]
+        if name in _OBJECTS and isinstance(member, dict):
+            return self._remembered(member, self._redactor.objects)
         if name in _ELEMENTS and isinstance(member, list):
-            elements = [self._element(each) for each in member]
+            elements = [self._remembered(each, self._redactor.elements) for each in member]
             return member if all(map(operator.is_, elements, member)) else elements
         return self.value(member)
 
-    def _element(self, element: JsonValue) -> JsonValue:
-        """A container or a volume: replicas have the same ones, and every webhook is sent them."""
-        written = orjson.dumps(element)
-        kept = self._redactor.elements.get(written)
-        if kept is None:
-            walk = _Walk(self._redactor)
-            walk._is_suspect = _is_suspect(written)
-            masked = walk.value(element)
-            kept = (masked, tuple(walk.found), walk.runs | runs_of(orjson.dumps(masked)))
-            if len(written) <= _LARGEST_ELEMENT:
-                self._redactor.elements[written] = kept
-        masked, found, runs = kept
+    def _remembered(self, part: JsonValue, memory: _Memory) -> JsonValue:
+        """A part of an exchange that is likely to come again."""
+        written = orjson.dumps(part)
+        known = memory.get(written)
+        if known is None:
+            walk = _Walk(self._redactor, is_suspect=_is_suspect(written))
+            masked = walk.value(part)
+            known = (masked, tuple(walk.found), walk.runs | long_runs_of(orjson.dumps(masked)))
+            memory.put(written, known)
+        masked, found, runs = known
         self.found |= dict.fromkeys(found)
         self.runs |= runs
         return masked
@@ -317,16 +340,13 @@ def _replaced(headers: TextHeaders, replacing: Replacing) -> TextHeaders:
     return tuple((name, replacing.text(value)) for name, value in headers)
 
 
-def _without_elements(review: JsonObject) -> JsonObject:
-    """The review without what its pod has most of, which was looked at one by one."""
-    spec = object_at(review, "request", "object", "spec")
-    lists = [name for name in spec.keys() & _ELEMENTS if isinstance(spec[name], list)]
-    if not lists:
-        return review
+def _without_objects(review: JsonObject) -> JsonObject:
+    """The review without its objects, which are looked at by themselves."""
     request = object_at(review, "request")
-    rest: JsonObject = {name: spec[name] for name in spec.keys() - lists}
-    pod: JsonObject = {**object_at(request, "object"), "spec": rest}
-    return {**review, "request": {**request, "object": pod}}
+    objects = [name for name in request.keys() & _OBJECTS if isinstance(request[name], dict)]
+    if not objects:
+        return review
+    return {**review, "request": {name: request[name] for name in request.keys() - objects}}
 
 
 def _is_suspect(written: bytes) -> bool:
