@@ -27,6 +27,9 @@ MITMPROXY: Final = "mitmproxy==11.0.2"
 _ROOT: Final = Path(__file__).parents[1]
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
+_SAID_SECONDS: Final = 1.5
+_PACKAGES: Final = {"nginx": "nginx-light", "wrk": "wrk", "h2load": "nghttp2-client"}
+"""The programs that are needed, and the Debian packages they are in."""
 _DAY: Final = 86_400.0
 _ANSWER: Final = (
     '{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":'
@@ -86,12 +89,19 @@ class Peer:
     def counts(self) -> Counts:
         """What it counted, when nothing waits to be written any more."""
         deadline = time.monotonic() + _STOP_SECONDS
-        while True:
-            counts = self._read_counts()
-            settled = counts.written + counts.dropped >= counts.exchanges
-            if settled or time.monotonic() > deadline:
-                return counts
-            time.sleep(0.5)
+        before, counts = None, self._read_counts()
+        # Every process says its numbers once a second: those of one moment may not fit together.
+        while before != counts or counts.written + counts.dropped < counts.exchanges:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_SAID_SECONDS)
+            before, counts = counts, self._read_counts()
+        return counts
+
+    def settle(self) -> None:
+        """Wait until it does nothing any more for what it was sent."""
+        if self.metrics:
+            self.counts()
 
     def _read_counts(self) -> Counts:
         url = f"http://127.0.0.1:{self.metrics}/metrics"
@@ -111,7 +121,7 @@ class Peer:
 
 def missing_programs() -> list[str]:
     """The programs that are needed and not installed."""
-    return [name for name in ("nginx", "wrk") if _program(name) is None]
+    return [name for name in _PACKAGES if _find(name) is None]
 
 
 def install_programs() -> None:
@@ -119,7 +129,8 @@ def install_programs() -> None:
     missing = missing_programs()
     if not missing:
         return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    packages = [_PACKAGES[name] for name in missing]
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise SystemExit(f"Measuring the proxy needs {', '.join(missing)}: {' '.join(command)}")
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - fixed words
@@ -223,12 +234,17 @@ def _nginx(folder: Path, name: str, server: str, port: int) -> Generator[Peer]:
         shutil.copy(folder / file, own / file)
     configuration = own / "nginx.conf"
     configuration.write_text(_NGINX.format(workers=2, folder=own, server=server))
-    command: list[str | Path] = [_program("nginx") or "nginx", "-c", configuration, "-p", own]
+    command: list[str | Path] = [program("nginx"), "-c", configuration, "-p", own]
     with _running(command, port, own / "log"):
         yield Peer(port=port)
 
 
-def _program(name: str) -> str | None:
+def program(name: str) -> str:
+    """Where a program is that was looked for before."""
+    return _find(name) or name
+
+
+def _find(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 

@@ -2,14 +2,14 @@
 
 Every round asks each of them in turn, the first one changing: the webhook directly, nginx with two
 workers, mitmproxy, and our public command with one and with two workers. wrk measures how many
-requests 16 connections get through, and the median at one; a constant-rate client measures the
-latency at 80 % of what ours managed, and at the same rate without it.
+requests 16 connections get through, and the median at one; h2load measures the latency at 80 % of
+what ours managed, and at the same rate without it. Before the next one is asked, ours has written
+down what it still held.
 """
 
 import contextlib
 import gc
 import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from benchmarks.constant_rates import build_review, measure_lateness
+from benchmarks.constant_rates import Lateness, build_review, measure_lateness
 from benchmarks.measuring import Effort, Figure, Goal, Measured, Unit
 from benchmarks.proxy_peers import (
     Peer,
@@ -31,6 +31,7 @@ from benchmarks.proxy_peers import (
     mitmproxy_is_there,
     nginx,
     ours,
+    program,
     webhook,
 )
 
@@ -77,6 +78,7 @@ class _Bench:
             for name in names[start:] + names[:start]:
                 gc.collect()
                 found[name].append(measure(self.peers[name], number))
+                self.peers[name].settle()
             self.tick()
         return {name: tuple(values) for name, values in found.items()}
 
@@ -97,12 +99,15 @@ class _Bench:
 
     def p99_at(self, rate: float, peer: Peer, _: int) -> float:
         """Milliseconds until 99 % of the answers are there, at this rate."""
-        ca_file = self.folder / "ca.pem"
-        late = measure_lateness(peer.port, ca_file, rate=rate, seconds=self.seconds)
-        return late.p99 * 1000
+        return self.lateness(peer, rate, self.seconds).p99 * 1000
+
+    def lateness(self, peer: Peer, rate: float, seconds: float) -> Lateness:
+        """What comes of a constant rate."""
+        body = self.folder / "review.json"
+        return measure_lateness(program("h2load"), peer.url, body, rate=rate, seconds=seconds)
 
     def _wrk(self, peer: Peer, connections: int) -> str:
-        command = [shutil.which("wrk") or "wrk", "--threads", "1", "--latency"]
+        command = [program("wrk"), "--threads", "1", "--latency"]
         command += ["--connections", str(connections), "--duration", f"{self.seconds}s"]
         command += ["--script", str(self.folder / "post.lua"), peer.url]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - fixed words
@@ -222,8 +227,7 @@ def _steady(bench: _Bench) -> Figure:
     """A rate far above any cluster's, for longer than any buffer lasts: nothing is dropped."""
     peer = bench.peers[_ONE]
     before = peer.counts().written
-    ca_file = bench.folder / "ca.pem"
-    late = measure_lateness(peer.port, ca_file, rate=_STEADY_RATE, seconds=_STEADY_SECONDS)
+    late = bench.lateness(peer, _STEADY_RATE, _STEADY_SECONDS)
     return Figure(
         name=f"records written at a steady {_STEADY_RATE:,} a second for {_STEADY_SECONDS:g} s",
         other_name="reviews sent",
