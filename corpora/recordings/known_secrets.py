@@ -76,8 +76,7 @@ class KnownSecrets:
     ) -> tuple[Known, ...]:
         """Those that are in a JSON text, in one spelling or another.
 
-        `runs` are at least the long ones of the text, which is written only where it has to be
-        read.
+        `runs` are at least the long ones of the text, which `write` makes where it has to be read.
         `own` are those of the same exchange: they are found wherever they are. Those of earlier
         ones are found where their runs stand alone.
         """
