@@ -16,6 +16,7 @@ from webhook_fuzz.proxy.certificates.own_certificates import CA_FILE
 
 SECONDS = 30.0
 """No proxy of a test takes longer to start, or to stop."""
+_MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,8 +63,11 @@ async def start_proxy(
 ) -> AsyncGenerator[StartedProxy]:
     """A proxy with its certificates and on a port of its own, killed at the end of the block.
 
-    `limits` are what `ulimit` is given before it starts: `-f 64`.
+    `limits` are what `ulimit` is given before it starts: `-f 64`. They would hold for the file
+    coverage writes at its end too, so that it is not measured then.
     """
+    left_out = _MEASURING if limits else ()
+    environment = {name: text for name, text in os.environ.items() if name not in left_out}
     certificates = folder / "certificates"
     given = ["--listen", "127.0.0.1:0", "--certificates", certificates, "--log-format", "json"]
     process = await asyncio.create_subprocess_exec(
@@ -72,6 +76,7 @@ async def start_proxy(
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         cwd=folder,
+        env=environment,
     )
     try:
         started = StartedProxy(process=process, ca_pem=b"")
